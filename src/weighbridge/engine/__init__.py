@@ -1,1 +1,3 @@
-"""The shell that performs what the core decides."""
+"""Runs the queue: claims jobs, makes calls and stores results, as `limits`, `planning` and `steps`
+decide.
+"""

@@ -1,8 +1,8 @@
-"""The engine on an event loop and a thread of its own, beside the API in one process.
+"""Runs the engine on a thread with an event loop of its own, beside the API in one process.
 
 A burst of calls keeps the engine's loop busy for seconds; on a loop of its own it delays no API
-request. The API controls it through `EngineThread`, which hands over to the other loop; nothing
-else of the engine may be touched from the API's thread.
+request. The API controls the engine through `EngineThread`, which runs everything on that other
+loop; nothing else of the engine may be used from the API's thread.
 """
 
 from __future__ import annotations
@@ -28,23 +28,26 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SWITCH_INTERVAL_S: Final = 0.0005
-"""How long a thread may keep the interpreter while another waits for it. A request needs it again
-after every answer of the database; with Python's default each of these may cost 5 ms during a
-burst."""
+"""How long a thread may keep Python's interpreter while another waits for it. A request of the API
+needs it again after every answer of the database, and with Python's default each time may take 5 ms
+during a burst of calls.
+"""
 
 
 class EngineEnded(WeighbridgeError):
-    """The engine's thread ended by itself; the log says why."""
+    """The engine's thread has ended because of an error, which is in the log."""
 
 
 class LoopThread:
-    """An event loop in a thread of its own. Enter it on the loop that will use it."""
+    """An event loop in a thread of its own. It must be entered on the event loop that will
+    use it.
+    """
 
     def __init__(
         self, name: str, make_loop: Callable[[], asyncio.AbstractEventLoop] | None = None
     ) -> None:
         self._make_loop = make_loop
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._run_loop, name=name, daemon=True)
         self._opened: concurrent.futures.Future[asyncio.AbstractEventLoop] = (
             concurrent.futures.Future()
         )
@@ -58,21 +61,23 @@ class LoopThread:
         try:
             self._loop = await asyncio.wrap_future(self._opened)
         except BaseException:
-            await self._joined()
+            await self._join()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         with contextlib.suppress(RuntimeError):  # closed: it has ended by itself
             self._loop.call_soon_threadsafe(self._leave.set)
-        await self._joined()
+        await self._join()
 
-    async def _joined(self) -> None:
+    async def _join(self) -> None:
         await self.ended()
         self._thread.join()
 
     async def ended(self) -> None:
-        """Wait until the thread has ended: because it was left, or by an error, which it logs."""
+        """Wait until the thread has ended: because this object was left, or by an error, which is
+        logged.
+        """
         await asyncio.shield(self._ended)
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -82,27 +87,27 @@ class LoopThread:
             EngineEnded: the thread ended before `work` did.
         """
         try:
-            there = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+            result = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
         except RuntimeError as error:
             work.close()
             raise EngineEnded(
                 "The engine has stopped because of an error. See the log, then restart the server."
             ) from error
-        either: set[asyncio.Future[Any]] = {there, self._ended}
+        either: set[asyncio.Future[Any]] = {result, self._ended}
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            there.cancel()  # nothing, once it is done
-        broken = None if there.cancelled() else there.exception()
-        if there.cancelled() or not isinstance(broken, Exception | None):  # SystemExit, say
+            result.cancel()  # no effect once it is done
+        raised = None if result.cancelled() else result.exception()
+        if result.cancelled() or not isinstance(raised, Exception | None):  # SystemExit, say
             raise EngineEnded(
                 "The engine has stopped because of an error. See the log, then restart the server."
-            ) from broken
-        return there.result()
+            ) from raised
+        return result.result()
 
     @asynccontextmanager
     async def entered(self, manager: AbstractAsyncContextManager[T]) -> AsyncIterator[T]:
-        """Enter and leave a context manager on the thread's loop."""
+        """A context manager that enters and leaves `manager` on the thread's loop."""
         value = await self.run(_enter(manager))
         try:
             yield value
@@ -110,19 +115,19 @@ class LoopThread:
             with contextlib.suppress(EngineEnded):
                 await self.run(_leave(manager))
 
-    def _work(self) -> None:
-        """The thread's whole life: run the event loop, and tell the home loop when it has ended."""
+    def _run_loop(self) -> None:
+        """Run the thread's event loop, and tell the loop that uses it when it has ended."""
         try:
             with asyncio.Runner(loop_factory=self._make_loop) as runner:
-                runner.run(self._live())
-        except BaseException as error:  # noqa: BLE001 - the thread ends here; whoever waits for it gets the error
+                runner.run(self._wait_until_left())
+        except BaseException as error:  # noqa: BLE001 - the thread ends here; a task that waits for it gets the error
             telemetry.crashed("engine_crashed", f"❌ Engine thread crashed: {error!r}")
             if not self._opened.done():
                 self._opened.set_exception(error)
         finally:
             self._home.call_soon_threadsafe(self._ended.set_result, None)
 
-    async def _live(self) -> None:
+    async def _wait_until_left(self) -> None:
         self._opened.set_result(asyncio.get_running_loop())
         await self._leave.wait()
 
@@ -158,15 +163,15 @@ class EngineThread:
         await self._thread.run(self._supervisor.start())
 
     async def drain(self) -> None:
-        """Start no call, let those in flight finish and be stored, then stop."""
+        """Stop after the calls in flight have finished and are stored; no new call begins."""
         await self._thread.run(self._drain())
 
     async def abandon(self) -> None:
-        """Stop now; calls in flight are lost. Cancels a drain in progress."""
+        """Stop now; the replies to calls in flight are lost. Cancels a drain in progress."""
         await self._thread.run(self._abandon())
 
     async def ended(self) -> None:
-        """Wait until the engine's thread has ended by itself, which happens only by an error."""
+        """Wait until the engine's thread has ended, as it does by itself only after an error."""
         await self._thread.ended()
 
     async def _drain(self) -> None:

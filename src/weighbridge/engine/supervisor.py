@@ -1,6 +1,5 @@
-"""Everything that runs in one process: governor, PgQueuer worker, dispatcher, listener, heartbeat.
-
-Starting, draining and stopping happen here and nowhere else.
+"""Starts, drains and stops everything that the engine runs in one process: governor, PgQueuer
+worker, dispatcher, batch lane, listener, notifier and heartbeat.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from weighbridge import telemetry
 from weighbridge.engine.database.heartbeat import HEARTBEAT_TIMEOUT, Heartbeat
 from weighbridge.engine.database.listener import Listener
 from weighbridge.engine.database.queue_driver import NEVER, make_manager
-from weighbridge.engine.quota.loop_yield import until
+from weighbridge.engine.quota.loop_yield import wait_until_set
 from weighbridge.planning.tokens import load_encoder
 from weighbridge.store import factor_uploads, jobs, products, queue_state, workers
 from weighbridge.store.database import DATABASE_ERRORS
@@ -36,20 +35,19 @@ if TYPE_CHECKING:
     from weighbridge.store.queue_state import QueueState
 
 DEQUEUE_SIZE: Final = 100
-"""Most jobs taken from the queue, or marked as ended, by one statement."""
+"""The most jobs taken from the queue, or marked as ended, by one statement."""
 MOST_JOBS_AT_ONCE: Final = 2_000
-"""What one process takes.
-
-A quota with more than this in flight needs more CPU than one process has.
+"""The most jobs that one process runs at the same time: more would need more CPU than one process
+has.
 """
 IDLE_POLL: Final = timedelta(seconds=2)
-"""Pause between polls, which find jobs of dead workers and those whose notification was lost."""
+"""Time between two queries for jobs of dead workers, and for jobs whose notification was lost."""
 PICTURES_CHECK_S: Final = 2.0
-"""While pictures are fetched: for products that began as the queue was stopped."""
+"""Time between two checks, while pictures are fetched, if the queue was stopped."""
 
 
 class Supervisor:
-    """One per process."""
+    """Runs the engine in this process; one per process."""
 
     def __init__(
         self,
@@ -81,7 +79,7 @@ class Supervisor:
         self._uploaded = asyncio.Event()
         self.heartbeat_timeout = HEARTBEAT_TIMEOUT
         self.most_jobs_at_once = MOST_JOBS_AT_ONCE
-        """To be changed only before the start, like the next one."""
+        """May be changed only before the start, like `heartbeat_timeout`."""
 
     @property
     def in_flight(self) -> int:
@@ -90,7 +88,7 @@ class Supervisor:
 
     @property
     def held(self) -> Held | None:
-        """The limit that this process's calls wait for; None while they go."""
+        """The limit that this process's calls wait for; None while they are sent."""
         return self._context.governor.held
 
     @property
@@ -110,7 +108,7 @@ class Supervisor:
         return self._draining
 
     async def start(self) -> None:
-        """Begin to work; returns at once."""
+        """Start all loops as tasks; returns at once."""
         load_encoder()  # half a second, which the first calls would otherwise wait for
         self._manager.entrypoint(ENTRYPOINT, on_failure="hold")(self._run_job)
         self._heartbeat.start(self.heartbeat_timeout)
@@ -135,9 +133,10 @@ class Supervisor:
         self._queue_task = asyncio.create_task(self._keep_running(self._run_queue), name="queue")
 
     async def drain(self) -> None:
-        """Begin no new call, wait for those in flight and store them, return the rest, then stop.
+        """Stop after the calls in flight have finished and are stored; no new call begins, and the
+        other products return to `pending`.
 
-        Cancelled, it ends at once and leaves the calls in flight to `abandon`.
+        If it is cancelled, it ends at once, and `abandon` must end the calls in flight.
         """
         self._draining = True
         self._heartbeat.leave()
@@ -149,10 +148,10 @@ class Supervisor:
         self._context.governor.drain()
         if was_leading:
             await self._give_back_queued()
-        await self._close_pictures()  # a slow shop keeps nobody waiting
+        await self._close_pictures()  # a slow shop must not delay the end
         self._manager.shutdown.set()
         if self._queue_task is not None:
-            # Awaited itself, it would be cancelled with this drain, and then wait for its jobs.
+            # Awaited directly it would be cancelled with this drain, and then wait for its jobs.
             await asyncio.wait({self._queue_task})
         if was_leading:  # the calls in flight may have left products to retry
             await self._give_back_queued()
@@ -167,7 +166,9 @@ class Supervisor:
         await self._context.memory.save_if_due(now=True)
 
     async def abandon(self) -> None:
-        """Stop now. Calls in flight are lost, and paid for; others take over their jobs."""
+        """Stop now. The replies to calls in flight are lost, though they are billed; other workers
+        take over the jobs.
+        """
         self._draining = True
         await self._heartbeat.stop()
         self._context.governor.drain()
@@ -184,11 +185,11 @@ class Supervisor:
             await self._context.pictures.aclose()
 
     async def _watch_pictures(self) -> None:
-        """Products of a stopped queue wait for no shop."""
+        """Break off the fetching of pictures when the queue is stopped."""
         source = self._context.pictures
         while source is not None:
             if source.is_busy:
-                await until(self._announced, PICTURES_CHECK_S, self._context.clock)
+                await wait_until_set(self._announced, PICTURES_CHECK_S, self._context.clock)
             else:
                 await self._announced.wait()
             self._announced.clear()
@@ -197,7 +198,7 @@ class Supervisor:
                 source.let_go()
 
     async def _follow_factors(self) -> None:
-        """An upload counts at once, whichever process took it."""
+        """Use uploaded emission factors at once, whichever process received them."""
         while True:
             await self._worker.follow_factors()
             await self._uploaded.wait()
@@ -208,7 +209,9 @@ class Supervisor:
             return await queue_state.load(connection)
 
     def _running_jobs(self) -> list[int]:
-        """Also called from the heartbeat's thread: copying the keys is one step of the
+        """The ids of the jobs that run in this process.
+
+        Also called from the heartbeat's thread, which is safe: copying the keys is one step of the
         interpreter.
         """
         return list(self._manager.job_context)
@@ -218,7 +221,7 @@ class Supervisor:
         await self._context.memory.save_if_due()
 
     async def _keep_running(self, run: Callable[[], Awaitable[None]]) -> None:
-        """No loop may end silently: a crash is logged, and the loop restarts."""
+        """Run a loop until it ends by itself; after a crash, log it and restart the loop."""
         while True:
             try:
                 await run()
@@ -231,10 +234,7 @@ class Supervisor:
                 return
 
     async def _run_queue(self) -> None:
-        """PgQueuer's loop.
-
-        Its driver waits for the database, so the loop ends only when told to.
-        """
+        """Run PgQueuer's loop, which takes jobs and runs them, until it is told to end."""
         if not self._draining:
             await self._manager.run(
                 dequeue_timeout=min(IDLE_POLL, self.heartbeat_timeout / 4),
@@ -244,26 +244,27 @@ class Supervisor:
             )
 
     async def _give_back_queued(self) -> None:
-        """Products of jobs that nobody has begun go back to `pending`, for another process to
-        take.
-        """
+        """Withdraw the jobs that no worker has begun; their products return to `pending`."""
         with contextlib.suppress(*DATABASE_ERRORS):
             async with self._context.database.transaction() as connection:
                 withdrawn = await jobs.withdraw_queued(connection)
                 await products.release_jobs(connection, withdrawn)
 
     def _look_again(self) -> None:
-        """A process, perhaps this one, announced a change."""
+        """Wake the loops that depend on the queue: a process, perhaps this one, announced a
+        change.
+        """
         self._context.governor.look_again()
         self._dispatcher.look_again()
         self._announced.set()
 
     def _look_at_all(self) -> None:
-        """Announcements may have been missed."""
+        """Wake all loops: announcements may have been missed."""
         self._look_again()
         self._uploaded.set()
 
     async def _cancel(self, *names: str) -> None:
+        """Cancel the tasks with these names, and wait until they have ended."""
         chosen = {task for task in self._tasks if task.get_name() in names}
         while pending := {task for task in chosen if not task.done()}:
             for task in pending:

@@ -1,7 +1,8 @@
-"""Takes the results of a batch that is over: each reply goes the way of an online one.
+"""Records the results of a batch that has ended; each reply is processed like that of an online
+call.
 
-A request is an open call, and recording its reply closes it. So a process that dies in the middle
-leaves behind exactly the requests that are not on record, and the next one reads the same files.
+A request is an open call, and recording its reply closes it. So if a process dies in between, the
+requests that are not recorded are still open, and the next process reads the same files again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from weighbridge.domain.calls import Cost, Lane
 from weighbridge.engine.batches.reports import say_flaws
 from weighbridge.engine.batches.results import merged
-from weighbridge.engine.jobs.failures import break_up, shares
+from weighbridge.engine.jobs.failures import break_up, cost_shares_usd
 from weighbridge.engine.jobs.in_flight_call import InFlightCall
 from weighbridge.engine.jobs.job_products import with_answers
 from weighbridge.engine.jobs.recorder import Outcome
@@ -45,13 +46,13 @@ if TYPE_CHECKING:
     from weighbridge.store.open_calls import OpenCall
 
 TAKEN_AT_ONCE: Final = 96
-"""Results whose products are loaded by one query, and which share a transaction."""
+"""Number of results whose products are loaded by one query, and which share a transaction."""
 NO_JOB: Final = 0
-"""Stands for the job of a call whose job is gone; no job has this number."""
+"""Job id of a call whose job is gone; no job has this id."""
 
 
 class Collector:
-    """One per process."""
+    """Records the results of batches; one per process."""
 
     def __init__(
         self,
@@ -68,11 +69,12 @@ class Collector:
         self._service = service
 
     async def collect(self, batch: StoredBatch, remote: RemoteBatch, *, is_last_try: bool) -> int:
-        """Record every result that is not on record yet; returns how many requests have none.
+        """Record every result that is not recorded yet, and end the batch; returns how many
+        requests have no result.
 
         Raises:
-            ProviderError: the results cannot be fetched now; or, before the last try, the files
-                hold no results. On the last try such files count as no results.
+            ProviderError: the results cannot be fetched now; or there is no result in the files,
+                except on the last try, where such files count as no results.
         """
         results = merged([await self._service.results(file) for file in remote.result_files])
         if results.are_garbage and not is_last_try:
@@ -89,24 +91,26 @@ class Collector:
         say_flaws(batch, flaws)
         without = [call for call in waiting.values() if not results.is_answered(call.key)]
         for first in range(0, len(answered), TAKEN_AT_ONCE):
-            await self._take(batch, answered[first : first + TAKEN_AT_ONCE])
+            await self._record_results(batch, answered[first : first + TAKEN_AT_ONCE])
         unread_usd = self._most_usd(without, flaws.lost)
         return await self._end_and_count(
             batch, BatchState.COLLECTED, remote.status.value, unread_usd
         )
 
     async def lose(self, batch: StoredBatch, why: str) -> None:
-        """The provider had it and shows it no more: its replies may be billed, and are gone."""
+        """End a batch that the provider no longer knows. Its replies may be billed, so their money
+        stays committed.
+        """
         waiting = await self._context.database_retry(lambda: self._claim(batch))
         unread_usd = self._most_usd(list(waiting.values()), len(waiting))
         await self._end_and_count(batch, BatchState.COLLECTED, why, unread_usd)
 
     async def discard(self, batch: StoredBatch, why: str) -> None:
-        """Nothing of it was asked."""
+        """End a batch of which no request was processed."""
         await self._end_and_count(batch, BatchState.DISCARDED, why)
 
     def _most_usd(self, calls: Sequence[OpenCall], lost: int) -> float:
-        """The most that so many of these calls can cost."""
+        """The most that `lost` of these calls can cost."""
         in_batch = self._context.provider.price.in_tier(Lane.BATCH.value)
         most = (
             most_usd(call.estimated_tokens - call.output_allowance, call.output_allowance, in_batch)
@@ -117,29 +121,35 @@ class Collector:
     async def _end_and_count(
         self, batch: StoredBatch, state: BatchState, why: str, unread_usd: float = 0.0
     ) -> int:
-        """End the batch; returns how many of its requests have no reply on record."""
+        """End the batch; returns how many of its requests have no recorded reply."""
 
-        async def write() -> int:
+        async def end_batch() -> int:
             async with self._context.database.transaction() as connection:
                 found = await batches.find(connection, batch.key)
                 if found is None or found.state in (BatchState.COLLECTED, BatchState.DISCARDED):
                     return 0
                 return await batches.end(connection, found, state, why, unread_usd=unread_usd)
 
-        return await self._context.database_retry(write)
+        return await self._context.database_retry(end_batch)
 
     async def _claim(self, batch: StoredBatch) -> dict[str, OpenCall]:
+        """Take the batch's jobs for this process; returns its requests without a recorded reply, by
+        key.
+        """
         async with self._context.database.transaction() as connection:
             await jobs.pick(connection, batch.job_ids, self._context.manager_id, only_waiting=False)
             return {call.key: call for call in await open_calls.of_batch(connection, batch.id)}
 
-    async def _take(
+    async def _record_results(
         self, batch: StoredBatch, answered: Sequence[tuple[OpenCall, ResultLine]]
     ) -> None:
+        """Record these results, all at the same time."""
         found = await self._context.database_retry(
             lambda: self._products([call for call, _ in answered])
         )
-        await asyncio.gather(*(self._take_one(batch, call, line, found) for call, line in answered))
+        await asyncio.gather(
+            *(self._record_result(batch, call, line, found) for call, line in answered)
+        )
 
     async def _products(self, calls: Sequence[OpenCall]) -> dict[int, JobProduct]:
         """The products of these calls by id, as they are now, with their answers."""
@@ -153,14 +163,14 @@ class Collector:
             )
         return {product.id: product for product in found}
 
-    async def _take_one(
+    async def _record_result(
         self,
         batch: StoredBatch,
         call: OpenCall,
         line: ResultLine,
         found: dict[int, JobProduct],
     ) -> None:
-        """Record what one line of the results says: a reply, or why there is none."""
+        """Record one line of the results: a reply, or why there is none."""
         question = self._question(call)
         group = still_asked(call, question, found)
         in_flight = in_flight_of(batch, call, question, group, self._context)
@@ -169,14 +179,16 @@ class Collector:
         except ProviderError as error:
             await self._without_reply(in_flight, error)
             return
-        with suppress(JobLost):  # its products were changed meanwhile; what was paid for is stored
+        with suppress(JobLost):  # another worker has the products; what was paid for is stored
             if group:
                 await self._judge.take(in_flight, reply)
             else:
                 await self._record_unused(in_flight, call, reply)
 
     def _question(self, call: OpenCall) -> Question:
-        """Another program may have asked what this one does not know; then nobody is asked it."""
+        """The question of the call. If this version of Weighbridge does not know it, any will do,
+        since no product needs the answer then.
+        """
         questions = self._context.questions
         known = (*questions.alone, questions.together)
         return next((one for one in known if one.name == call.question), questions.together)
@@ -184,14 +196,16 @@ class Collector:
     async def _record_unused(
         self, in_flight: InFlightCall, call: OpenCall, reply: CallReply
     ) -> None:
-        """Nobody asks this any more, and it was paid for."""
+        """Record the cost of a reply that no product needs any more."""
         cost_usd = reply_cost_usd(reply, self._context.provider.price)
         record = in_flight.answered(self._context.provider, 0.0, reply, cost_usd)
         record = record._replace(product_ids=call.product_ids)
         await self._recorder.record(Outcome(in_flight.job_id, call=record))
 
     async def _without_reply(self, in_flight: InFlightCall, error: ProviderError) -> None:
-        """What waiting may cure goes into the next batch, everything else is as online."""
+        """Handle a request without a usable reply. What may succeed later stays open for the next
+        batch; otherwise the group is broken up, given up, or the queue stopped, as online.
+        """
         group = in_flight.group
         action = decide(error, 0, len(group), self._context.random_source.random())
         if reply_of(error) is not None:
@@ -202,26 +216,24 @@ class Collector:
         if not group or not isinstance(action, Split | AskAlone | GiveUp):
             return
         if isinstance(action, GiveUp) and in_flight.question is self._context.questions.together:
-            return  # online it is asked step by step
+            return  # it will be asked online, step by step
         with suppress(JobLost):
-            await self._disperse(in_flight, error, action)
+            await self._break_up(in_flight, error, action)
 
     async def _record_empty(self, in_flight: InFlightCall, error: ProviderError) -> None:
-        """It was paid for, and its question waits for the next batch."""
+        """Record an empty reply, which is billed; the next batch asks again."""
         latency_s = self._context.clock.monotonic_s() - in_flight.started_s
         call = in_flight.unanswered(self._context.provider, latency_s, error)
-        wasted = shares(in_flight.group, call)
+        wasted = cost_shares_usd(in_flight.group, call)
         with suppress(JobLost):
             await self._recorder.record(
                 Outcome(in_flight.job_id, call=call, wasted_usd=wasted, is_asked_again=True)
             )
 
-    async def _disperse(
+    async def _break_up(
         self, in_flight: InFlightCall, error: ProviderError, action: Action
     ) -> None:
-        """Record a call without a reply, and ask its products again in smaller groups or give them
-        up.
-        """
+        """Record a call without a reply; its products move to smaller jobs, or fail."""
         latency_s = self._context.clock.monotonic_s() - in_flight.started_s
         call = in_flight.unanswered(self._context.provider, latency_s, error)
         ids = [product.id for product in in_flight.group]
@@ -235,7 +247,7 @@ class Collector:
 def still_asked(
     call: OpenCall, question: Question, found: dict[int, JobProduct]
 ) -> list[JobProduct]:
-    """The products of the call that its reply would still answer."""
+    """The products of the call that still need its answer."""
     asked = zip(call.product_ids, call.question_fingerprints, strict=True)
     return [
         product
@@ -255,9 +267,7 @@ def in_flight_of(
     group: list[JobProduct],
     context: EngineContext,
 ) -> InFlightCall:
-    """A stored request of a batch, as if this worker had just sent it: what judges and records
-    replies takes no other.
-    """
+    """A stored request of a batch as a call of this worker, for the code that processes replies."""
     asked = question.request([product.subject() for product in group], call.output_allowance)
     request = asked._replace(key=call.key)
     cost = Cost(1, call.estimated_tokens)

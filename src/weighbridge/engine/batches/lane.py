@@ -1,16 +1,17 @@
-"""The batch lane: fills batches, submits each once, watches them and collects what comes back.
+"""The batch lane: fills batches, submits each once, polls them, and collects the results.
 
-Theory of operation. Jobs whose products travel in batches wait under an entrypoint of their own,
-which no worker registers for; the one process that holds the lane's lock takes them along:
+Theory of operation. Jobs whose products are asked about in batches wait under an entrypoint of
+their own, which no worker registers for. The one process that holds the lane's lock takes them:
 
     jobs that wait ── fill ──► prepared ── upload ──► uploaded ──► creating ── create ──► submitted
          ▲                        one transaction        each arrow is a commit               │ poll
          └────────── next step, retry alone, no reply ──────────── collected ◄── collect ─────┘
 
 Nothing is submitted twice: a batch may exist at the provider only after the commit of `creating`.
-Whoever finds one in that state (a crash, a broken connection) looks for it at the provider, by the
-key in its metadata and by its file, and only after LISTED_WITHIN without a trace submits it again.
-Results are recorded once, because each request is an open call that its record closes.
+If a process finds one in that state (after a crash or a broken connection), it looks for it at the
+provider, by the key in its metadata and by its file. Only if it is not there for `LISTED_WITHIN` is
+it submitted again. Results are recorded once, because each request is an open call, which recording
+its reply closes.
 docs/decisions/0036 has the reasons.
 """
 
@@ -59,27 +60,37 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TICK_S: Final = 1.0
+"""Pause between two checks of all batches."""
 FIRST_POLL_S: Final = 2.0
+"""First pause between two polls of a batch; it grows up to `LONGEST_POLL_S`."""
 LONGEST_POLL_S: Final = 60.0
 RETRY_S: Final = 1.0
 DRAINED_WITHIN_S: Final = 15.0
+"""Longest time that `drain` waits."""
 REFUSALS_BEFORE_STOP: Final = 3
-"""In a row, of files or batches, for a reason that waiting does not change."""
+"""Number of refusals of files or batches in a row, for a reason that waiting does not change, after
+which the queue stops.
+"""
 GARBAGE_TRIES: Final = 8
-"""Some minutes: a gateway's page in place of the results passes; then they count as lost."""
+"""Number of tries (a few minutes) to read result files without results, such as a gateway's page;
+after them the results count as lost.
+"""
 LISTED_WITHIN: Final = timedelta(minutes=2)
-"""After this time without a trace in the provider's list, a batch was not submitted."""
+"""If the provider's list does not have a batch after this time, it was not submitted."""
 
 
 class Trouble(NamedTuple):
-    """What failed so often in a row is not tried again before this time."""
+    """Number of failures in a row, and the time before which there is no further try."""
 
     times: int
     until_s: float
 
 
 class BatchLane:
-    """One per process; the one that holds the lock works. `scope` is the dispatcher's."""
+    """Runs the batches; one per process, of which only the one that holds the lock works.
+
+    `scope` is the import whose products are processed; None: all.
+    """
 
     def __init__(
         self,
@@ -102,26 +113,28 @@ class BatchLane:
         self._poll_at_s: dict[int, float] = {}
         self._poll_pause_s: dict[int, float] = {}
         self._troubles: dict[int | None, Trouble] = {}
-        """Troubles by batch id; those of the next batch under None."""
+        """Failures by batch id; those of submitting the next batch under None."""
         self._busy = asyncio.Lock()
         self._is_draining = False
         self.tick_s = TICK_S
         self.listed_within = LISTED_WITHIN
-        """To be changed only before the start, like the next one."""
+        """May be changed only before the start, like `tick_s`."""
         self.over_budget: str | None = None
-        """Why the budget has no room for the next batch, while no batch is under way."""
+        """Why the budget has no room for the next batch, if no batch is under way; else None."""
 
     async def run(self) -> None:
-        """Wait for the lock, then work until cancelled; survives an unavailable database."""
+        """Wait for the lock, then run batches until cancelled; an unavailable database is waited
+        for.
+        """
         while True:
             with contextlib.suppress(*DATABASE_ERRORS, TimeoutError):
                 await self._compete()
             await self._context.clock.sleep(RETRY_S)
 
     async def drain(self) -> None:
-        """Submit nothing more, and end what goes on: it can be cancelled afterwards.
+        """Submit nothing more, and wait for the present step to end, at most `DRAINED_WITHIN_S`.
 
-        What takes longer is resumed by the next process.
+        `run` can be cancelled afterwards; the next process resumes what is not done.
         """
         self._is_draining = True
         with contextlib.suppress(TimeoutError):
@@ -129,9 +142,7 @@ class BatchLane:
                 return
 
     async def _compete(self) -> None:
-        """Work on the batches as long as this process holds the lock: one process does so at a
-        time.
-        """
+        """Wait until this process gets the lock, then run batches for as long as it holds it."""
         connection = await self._context.database.connect()
         try:
             lock = "SELECT pg_try_advisory_lock($1)"
@@ -146,7 +157,8 @@ class BatchLane:
             connection.terminate()
 
     async def _tick(self) -> None:
-        state, under_way = await self._context.database_retry(self._look)
+        """Take each batch a step further, and submit new ones."""
+        state, under_way = await self._context.database_retry(self._load)
         known = {batch.id for batch in under_way} | {None}
         self._troubles = {key: self._troubles[key] for key in self._troubles.keys() & known}
         for batch in [] if self._is_draining else under_way:
@@ -155,7 +167,9 @@ class BatchLane:
             await self._try(None, self._submit_more(state))
 
     async def _try(self, batch: int | None, work: Coroutine[Any, Any, None]) -> None:
-        """What fails is tried again later, and keeps nothing else from its turn."""
+        """Do `work` on a batch (None: the next one), unless it failed lately. An error of the
+        provider is noted for a later try, so that other batches are not delayed.
+        """
         known = self._troubles.get(batch)
         if known is not None and self._context.clock.monotonic_s() < known.until_s:
             work.close()
@@ -163,11 +177,12 @@ class BatchLane:
         try:
             await work
         except ProviderError as error:
-            self._troubles[batch] = await self._suffer(error, known.times if known else 0)
+            self._troubles[batch] = await self._after_failure(error, known.times if known else 0)
         else:
             self._troubles.pop(batch, None)
 
-    async def _look(self) -> tuple[QueueState, list[StoredBatch]]:
+    async def _load(self) -> tuple[QueueState, list[StoredBatch]]:
+        """The state of the queue, and the batches that have not ended."""
         provider = self._context.provider
         async with self._context.database.pool.acquire() as connection:
             state = self._overrides.apply(await queue_state.load(connection))
@@ -175,9 +190,9 @@ class BatchLane:
                 connection, provider.name, simulated=provider.simulated
             )
 
-    async def _suffer(self, error: ProviderError, times: int) -> Trouble:
-        """The Batch API did not do what it was asked, after so many times: wait, or stop the
-        queue.
+    async def _after_failure(self, error: ProviderError, times: int) -> Trouble:
+        """Decide about a failure of the Batch API, after `times` failures before it: returns when
+        to try again; stops the queue if that is of no use.
         """
         action = decide(error, times, 1, self._context.random_source.random())
         if isinstance(action, StopQueue) or (
@@ -193,9 +208,9 @@ class BatchLane:
     # Batches that are under way -------------------------------------------------------------------
 
     async def _advance(self, batch: StoredBatch, *, is_running: bool) -> None:
-        """Take a batch one step further, by the state in which it was stored."""
+        """Take a batch one step further from its stored state."""
         match batch.state:
-            case BatchState.PREPARED:  # by a process that is gone; its file went with it
+            case BatchState.PREPARED:  # by a process that has died, and its file is lost
                 await self._discard(batch, "the batch was never submitted")
             case BatchState.UPLOADED if is_running:
                 await self._create(batch)
@@ -207,7 +222,9 @@ class BatchLane:
                 await self._poll(batch)
 
     async def _look_for(self, batch: StoredBatch) -> None:
-        """It may have been submitted, and nobody here was told."""
+        """Look for a batch that may have been submitted although there was no reply; if it is not
+        found in time, let it be submitted again.
+        """
         assert batch.file_id and batch.creating_at  # noqa: S101, PT018 - what the state means
         remote = await self._service.find(batch.file_id, batch.key)
         if remote is not None:
@@ -218,7 +235,7 @@ class BatchLane:
             await self._write(lambda c: batches.uploaded(c, batch.id, file_id))
 
     async def _create(self, batch: StoredBatch) -> None:
-        """Submit it. From the commit of `creating` on it may exist."""
+        """Submit the batch. From the commit of `creating` on it may exist at the provider."""
         assert batch.file_id  # noqa: S101 - what the state means
         file_id = batch.file_id
         if not await self._write(lambda c: batches.creating(c, batch.id)):
@@ -235,9 +252,9 @@ class BatchLane:
         say_submitted(batch, remote.id)
 
     async def _poll(self, batch: StoredBatch) -> None:
-        """Look how far the provider is; collect the results of a batch that has ended.
+        """Ask for the status of a batch if that is due, and collect the results if it has ended.
 
-        The pause until the next look grows while nothing happens.
+        The pause until the next poll grows while the batch has not ended.
         """
         now_s = self._context.clock.monotonic_s()
         if now_s < self._poll_at_s.get(batch.id, 0.0):
@@ -265,7 +282,9 @@ class BatchLane:
         self._poll_pause_s.pop(batch.id, None)
 
     async def _refused(self, batch: StoredBatch, remote: RemoteBatch) -> None:
-        """The provider read the file and asked nothing of it."""
+        """Handle a batch that the provider refused after reading its file. If too many tokens are
+        waiting, lower the limit; for any other reason raise NoBatchApi.
+        """
         why = why_refused(remote)
         say_refused(batch, why)
         if not exceeds_tokens(remote):
@@ -274,7 +293,7 @@ class BatchLane:
                 f"{self._context.provider.name} refused batch {remote.id}: {why} Correct what the "
                 "provider names and start the queue again, or use --lane online."
             )
-        _, under_way = await self._context.database_retry(self._look)
+        _, under_way = await self._context.database_retry(self._load)
         enqueued = sum(other.tokens for other in under_way)
         self._service.enqueued_tokens = learned_limit(remote, enqueued)
         await self._discard(batch, why)
@@ -286,33 +305,38 @@ class BatchLane:
         await self._collector.discard(batch, why)
 
     async def _note(self, batch: StoredBatch, remote: RemoteBatch) -> None:
+        """Store what the provider says about the batch."""
         await self._write(lambda c: batches.seen(c, batch.id, remote))
 
     # The next batch -------------------------------------------------------------------------------
 
     async def _submit_more(self, state: QueueState) -> None:
-        """Fill and submit until no job waits, or nothing more fits."""
+        """Fill and submit batches until no job waits, or no more fits."""
         while not self._is_draining and await self._context.database_retry(self._is_ready):
-            _, under_way = await self._context.database_retry(self._look)
+            _, under_way = await self._context.database_retry(self._load)
             most = await self._most_requests(is_idle=not under_way)
             if not most:
                 return
             enqueued = sum(batch.tokens for batch in under_way)
             filled = await self._preparer.fill(state, enqueued, most)
-            await self._explain(filled, is_idle=not under_way)
+            await self._publish_over_budget(filled, is_idle=not under_way)
             if filled.batch is None:
                 return
             await self._upload(filled.batch, filled.content)
 
     async def _most_requests(self, *, is_idle: bool) -> int:
-        """All that fit; while calls fail alike only a probe now and then, and nothing beside it."""
+        """The most requests of the next batch: as many as a file can have; but while all calls fail
+        in the same way only 1 (a probe), or 0 until it is due.
+
+        `is_idle`: no batch is under way.
+        """
         breaker, account = self._context.governor.breaker, self._context.provider.name
 
-        async def look() -> Hold | None:
+        async def load_hold() -> Hold | None:
             async with self._context.database.pool.acquire() as connection:
                 return await holds.load(connection, account)
 
-        hold = await self._context.database_retry(look)
+        hold = await self._context.database_retry(load_hold)
         if hold is None or hold.kind is not HoldKind.ALIKE:
             return MOST_REQUESTS
         now_s = breaker.limiter_now_s()
@@ -339,15 +363,19 @@ class BatchLane:
             return await batches.find(connection, key)
 
     async def _is_ready(self) -> bool:
-        """Whether a job waits, and the dispatcher makes no more: one file is better than many."""
+        """Whether a job waits, and the dispatcher has no more products to make jobs of: one large
+        file is better than many.
+        """
         async with self._context.database.pool.acquire() as connection:
             if not await jobs.waiting_for_batch(connection, jobs.FIRST, 1):
                 return False
             ready = f"p.variant_of IS NULL AND {IN_BATCHES}"
             return not await products.any_pending(connection, self._scope, ready)
 
-    async def _explain(self, filled: Filled, *, is_idle: bool) -> None:
-        """Say why nothing goes, where the budget is used up and nothing will give anything back."""
+    async def _publish_over_budget(self, filled: Filled, *, is_idle: bool) -> None:
+        """Publish that the budget has no room for the next batch while none is under way, or that
+        it has room again.
+        """
         breaker = self._context.governor.breaker
         why = filled.over_budget if is_idle else None
         if why == self.over_budget:
@@ -359,8 +387,10 @@ class BatchLane:
             telemetry.warning("batch_over_budget", f"⏸️ {why}", reason=why)
 
     async def _write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        async def write() -> T:
+        """Run `work` in a transaction, which is repeated until it succeeds; returns its result."""
+
+        async def run_transaction() -> T:
             async with self._context.database.transaction() as connection:
                 return await work(connection)
 
-        return await self._context.database_retry(write)
+        return await self._context.database_retry(run_transaction)

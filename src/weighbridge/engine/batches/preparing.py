@@ -1,5 +1,5 @@
-"""Fills the next batch: the next question of each job that waits, as far as file, tokens and money
-reach, recorded before anything of it leaves.
+"""Fills the next batch with the next question of each waiting job, within the limits on size,
+tokens and money, and records it before it is sent.
 """
 
 from __future__ import annotations
@@ -39,13 +39,15 @@ if TYPE_CHECKING:
     from weighbridge.store.queue_state import QueueState
 
 LOADED_AT_ONCE: Final = 256
-"""Jobs loaded by one query."""
+"""The most jobs loaded by one query."""
 PREPARED_AT_ONCE: Final = 16
-"""Their pictures are in memory together."""
+"""Number of jobs whose pictures are fetched at the same time."""
 
 
 class Item(NamedTuple):
-    """One request of a batch that is being filled."""
+    """One request of a batch that is being filled: the record of the call, and its line in the
+    file.
+    """
 
     job_id: int
     call: OpenCall
@@ -54,9 +56,9 @@ class Item(NamedTuple):
 
 
 class Filled(NamedTuple):
-    """A recorded batch and its file.
+    """A recorded batch and its file; without a batch if nothing fits or waits.
 
-    `over_budget` says that the first request may cost more than is left.
+    `over_budget` is the reason, for the operator, if the budget has no room for the first request.
     """
 
     batch: StoredBatch | None = None
@@ -65,7 +67,7 @@ class Filled(NamedTuple):
 
 
 class Preparer:
-    """One per process."""
+    """Fills batches; one per process."""
 
     def __init__(
         self,
@@ -84,15 +86,15 @@ class Preparer:
     async def fill(
         self, state: QueueState, enqueued_tokens: int, most_requests: int = MOST_REQUESTS
     ) -> Filled:
-        """Record the next batch; nothing where no job waits or nothing fits.
+        """Fill and record the next batch, if a job waits and fits.
 
-        `enqueued_tokens` wait at the provider already.
+        `enqueued_tokens` are those that wait at the provider already.
         """
         caps = await self._caps()
         left_usd = min((cap.left_usd for cap in caps), default=math.inf)
         room = FileRoom(most_requests, MOST_BYTES, self._tokens_left(enqueued_tokens), left_usd)
         try:
-            items, over_budget = await self._packed(state, room, caps, is_alone=not enqueued_tokens)
+            items, over_budget = await self._pack(state, room, caps, is_alone=not enqueued_tokens)
         except QueueStopped:  # while pictures were fetched
             return Filled()
         if not items:
@@ -104,10 +106,14 @@ class Preparer:
         kept = set(batch.job_ids)
         return Filled(batch, b"\n".join(item.line for item in items if item.job_id in kept) + b"\n")
 
-    async def _packed(
+    async def _pack(
         self, state: QueueState, room: FileRoom, caps: Sequence[Budget], *, is_alone: bool
     ) -> tuple[list[Item], str | None]:
-        """What fits into the file; or why nothing does, where it is the money."""
+        """The requests that fit into the file, and the reason if the budget has no room for the
+        first one.
+
+        `is_alone`: no other batch waits at the provider.
+        """
         packing, items = Packing(room), list[Item]()
         async for item in self._items(state, is_capped=bool(caps)):
             if packing.take(item.load):
@@ -119,25 +125,28 @@ class Preparer:
             elif item.load.size_bytes >= room.size_bytes:
                 await self._route([], [item.job_id])  # no file is large enough
             elif is_alone:
-                return [item], None  # the provider may know better than the limit of tokens
+                return [item], None  # the provider may accept more tokens than the limit says
             else:
                 break
         return items, None
 
     def _tokens_left(self, enqueued_tokens: int) -> float:
+        """How many more tokens may wait at the provider; infinite without a limit."""
         limits = (self._limits.enqueued_tokens, self._service.enqueued_tokens)
         most = min((limit for limit in limits if limit is not None), default=math.inf)
         return most - enqueued_tokens
 
     async def _caps(self) -> list[Budget]:
-        async def read() -> list[Budget]:
+        async def read_budgets() -> list[Budget]:
             async with self._context.database.transaction() as connection:
                 return await budgets.lock(connection, self._context.clock.now())
 
-        return await self._context.database_retry(read)
+        return await self._context.database_retry(read_budgets)
 
     async def _items(self, state: QueueState, *, is_capped: bool) -> AsyncIterator[Item]:
-        """The next request of each waiting job, in order; what is none goes to where it belongs."""
+        """Yield the next request of each waiting job, in order. Jobs that have none are handed to
+        the workers, or asked online.
+        """
         after = jobs.FIRST
         while True:
             found, groups = await self._groups(after)
@@ -161,9 +170,11 @@ class Preparer:
     async def _groups(
         self, after: tuple[int, int]
     ) -> tuple[list[tuple[int, int]], list[list[JobProduct]]]:
-        """The next jobs that wait, as (negative priority, id), and the products of each."""
+        """The waiting jobs after the job `after`, as (negative priority, id), and the products of
+        each.
+        """
 
-        async def read() -> tuple[list[tuple[int, int]], list[list[JobProduct]]]:
+        async def read_groups() -> tuple[list[tuple[int, int]], list[list[JobProduct]]]:
             simulated, questions = self._context.provider.simulated, self._context.questions
             async with self._context.database.pool.acquire() as connection:
                 found = await jobs.waiting_for_batch(connection, after, LOADED_AT_ONCE)
@@ -173,14 +184,16 @@ class Preparer:
                 await borrow_answers(connection, every, questions, simulated=simulated)
                 return found, groups
 
-        return await self._context.database_retry(read)
+        return await self._context.database_retry(read_groups)
 
     async def _calls(
         self, waiting: Sequence[tuple[int, list[JobProduct]]], state: QueueState
     ) -> list[tuple[PreparedCall, list[JobProduct]] | None]:
-        """The calls that come next, their pictures fetched side by side."""
+        """The next call of each job with the products that it is about, or None, as `_next_call`
+        says. Their pictures are fetched at the same time.
+        """
         found = await asyncio.gather(
-            *(self._prepared(group, job_id, state) for job_id, group in waiting),
+            *(self._next_call(group, job_id, state) for job_id, group in waiting),
             return_exceptions=True,
         )
         for error in found:
@@ -189,21 +202,27 @@ class Preparer:
         return [call for call in found if not isinstance(call, BaseException)]
 
     def _needs_no_call(self, group: Sequence[JobProduct]) -> bool:
-        """Whether there is something in it that a worker does without the provider, or nothing."""
+        """Whether a worker can do something about the group without the provider, or the group is
+        empty.
+        """
         return not group or any(
             self._context.questions.are_answered(product.answers) for product in group
         )
 
     def _ends_online(self, group: Sequence[JobProduct]) -> bool:
-        """Whether another batch is of no use, or not wanted any more."""
+        """Whether the group is to be asked about online: batches brought no reply too often, or the
+        lane was changed.
+        """
         tries = max(product.stored.unanswered_batches for product in group)
         is_wanted = all(product.stored.lane is Lane.BATCH for product in group)
         return tries >= self._limits.tries or not is_wanted
 
-    async def _prepared(
+    async def _next_call(
         self, group: list[JobProduct], job_id: int, state: QueueState
     ) -> tuple[PreparedCall, list[JobProduct]] | None:
-        """The call that comes next; None where it cannot travel in a batch, or shall not again."""
+        """The next call about the group, with the products that it is about; None if it must be
+        made online.
+        """
         if self._ends_online(group):
             return None
         for question in self._context.questions.alone:
@@ -220,9 +239,7 @@ class Preparer:
     def _item(
         self, job_id: int, call: PreparedCall, group: list[JobProduct], *, is_capped: bool
     ) -> Item:
-        """One request of the batch: its line in the file, and the record of the call while it is
-        open.
-        """
+        """The request of a batch for this call, with its line in the file and its record."""
         cost, allowance = price(call, self._allowances)
         key = uuid4().hex
         line = self._service.line(key, call.request._replace(max_output_tokens=allowance))
@@ -247,13 +264,13 @@ class Preparer:
         return Item(job_id, open_call, line, RequestLoad(len(line), call.prompt_tokens, usd))
 
     async def _record(self, key: str, items: Sequence[Item]) -> StoredBatch | None:
-        """The batch, its requests, its money and its jobs, in one transaction; None when the queue
-        was stopped, or the money is gone meanwhile.
+        """Record the batch, its requests and its committed money, and take its jobs, in one
+        transaction; None if the queue was stopped or the money was spent meanwhile.
         """
         context = self._context
         async with context.database.transaction() as connection:
             if recorded := await batches.find(connection, key):
-                return recorded  # the commit succeeded, and the word of it was lost
+                return recorded  # an earlier try was committed without our knowing
             if not (await queue_state.load(connection)).running:
                 return None
             ids = [item.job_id for item in items]
@@ -279,7 +296,7 @@ class Preparer:
             return await batches.find(connection, key)
 
     async def _commit(self, connection: Connection, usd: float) -> list[tuple[str, str]] | None:
-        """The caps that it is committed to; None where they leave less."""
+        """Commit the amount to all caps, and return these; None if one has less left."""
         caps = await budgets.lock(connection, self._context.clock.now())
         if any(cap.left_usd < usd for cap in caps):
             return None
@@ -288,20 +305,21 @@ class Preparer:
         return spans
 
     def _why_not(self, usd: float, caps: Sequence[Budget]) -> str:
+        """Why a request that may cost `usd` has no room in the budget, for the operator."""
         narrowest = min(caps, key=lambda cap: cap.left_usd)
         provider = self._context.provider
         return Money(narrowest.left_usd, (), provider.price, narrowest).why_not(usd, provider.model)
 
     async def _route(self, for_workers: Sequence[int], online: Sequence[int]) -> None:
-        """Hand jobs to the workers: those that need no call, and those that are asked online after
-        all.
+        """Hand jobs to the workers: those that need no call, and those whose products are asked
+        about online.
         """
         if not (for_workers or online):
             return
 
-        async def write() -> int:
+        async def hand_over() -> int:
             async with self._context.database.transaction() as connection:
                 await jobs.hand_to_workers(connection, for_workers)
                 return await batches.finish_online(connection, online)
 
-        say_finishing_online(await self._context.database_retry(write))
+        say_finishing_online(await self._context.database_retry(hand_over))

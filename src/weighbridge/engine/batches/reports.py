@@ -1,4 +1,4 @@
-"""What the log says of batches."""
+"""Writes the log lines about batches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def say_submitted(batch: StoredBatch, name: str) -> None:
-    """The provider has it."""
+    """Log that the batch was submitted."""
     telemetry.info(
         "batch_submitted",
         f"📤 Submitted batch {name} with {counted(batch.requests, 'request')}; "
@@ -25,7 +25,7 @@ def say_submitted(batch: StoredBatch, name: str) -> None:
 
 
 def say_adopted(batch: StoredBatch, name: str) -> None:
-    """It was submitted, and the word of it was lost."""
+    """Log that a batch which was submitted before an interruption was found at the provider."""
     telemetry.info(
         "batch_adopted",
         f"📎 Found batch {name} of {counted(batch.requests, 'request')} at the provider, submitted "
@@ -36,7 +36,7 @@ def say_adopted(batch: StoredBatch, name: str) -> None:
 
 
 def say_collected(batch: StoredBatch, status: str, unanswered: int) -> None:
-    """Every reply is on record."""
+    """Log that all results of a batch are recorded, and how many requests have no reply."""
     answered = batch.requests - unanswered
     telemetry.info(
         "batch_collected",
@@ -50,7 +50,7 @@ def say_collected(batch: StoredBatch, status: str, unanswered: int) -> None:
 
 
 def say_flaws(batch: StoredBatch, flaws: Flaws) -> None:
-    """Its result files are not what they should be."""
+    """Log what is wrong with the result files of a batch, if anything."""
     found = [
         (flaws.unreadable, "unreadable lines"),
         (flaws.strangers, "lines about requests that the batch did not have"),
@@ -68,7 +68,7 @@ def say_flaws(batch: StoredBatch, flaws: Flaws) -> None:
 
 
 def say_refused(batch: StoredBatch, why: str) -> None:
-    """The provider did not take it; its requests wait for the next one."""
+    """Log that the provider refused the batch, and why."""
     telemetry.warning(
         "batch_refused",
         f"⚠️ The provider refused batch {batch.batch_id or batch.id}: {why}",
@@ -78,7 +78,7 @@ def say_refused(batch: StoredBatch, why: str) -> None:
 
 
 def say_gone(batch: StoredBatch) -> None:
-    """The provider does not know it any more."""
+    """Log that the provider does not know the batch any more."""
     telemetry.error(
         "batch_gone",
         f"❌ The provider no longer knows batch {batch.batch_id}; "
@@ -89,7 +89,7 @@ def say_gone(batch: StoredBatch) -> None:
 
 
 def say_finishing_online(products: int) -> None:
-    """Batches have brought no reply about these."""
+    """Log how many products will be asked about online, as batches cannot bring a reply."""
     if products:
         telemetry.warning(
             "batch_rest_online",
@@ -100,7 +100,7 @@ def say_finishing_online(products: int) -> None:
 
 
 def say_trouble(error: ProviderError, pause_s: float) -> None:
-    """The Batch API does not answer as it should."""
+    """Log that a request to the Batch API failed, and when it is tried again."""
     telemetry.warning(
         "batch_api_trouble",
         f"⚠️ The Batch API failed; trying again in {pause_s:.0f} s: {error}",

@@ -1,7 +1,8 @@
-"""What the files of a batch that is over hold together, and what they should hold and do not. Pure.
+"""Merges the result files of a batch that has ended, and finds what is wrong or missing in them.
+Pure.
 
-A reply that is billed and cannot be read, or is in no file, is asked for again. Its money stays
-committed, because a cap must hold whatever the provider's files look like.
+A request whose reply cannot be read or is in no file is sent again. The money of the first reply
+stays committed, since it may be billed: caps must be kept whatever the provider's files contain.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
 
 
 class Flaws(NamedTuple):
-    """What is wrong with the results of a batch.
+    """How often something is wrong with the results of a batch.
 
-    `lost` are requests that the provider may bill, and whose reply nobody can read.
+    `unreadable` counts lines, `strangers` lines about requests that are not in the batch. `lost`
+    counts requests that the provider may bill although there is no readable reply.
     """
 
     unreadable: int = 0
@@ -27,7 +29,7 @@ class Flaws(NamedTuple):
 
 
 class Results(NamedTuple):
-    """The results of all files: one line for each request, by its key."""
+    """The merged results of all files: one line for each request, by its key."""
 
     lines: dict[str, ResultLine]
     unreadable: int
@@ -35,7 +37,7 @@ class Results(NamedTuple):
 
     @property
     def are_garbage(self) -> bool:
-        """Whether something came that is no result file at all, such as a gateway's page."""
+        """Whether the files have no result at all, as when a gateway sends a page instead."""
         return not self.lines and self.unreadable > 0
 
     def is_answered(self, key: str) -> bool:
@@ -43,7 +45,10 @@ class Results(NamedTuple):
         return key in self.lines and self.lines[key].is_answered
 
     def flaws(self, remote: RemoteBatch, requests: int, open_keys: Collection[str]) -> Flaws:
-        """`open_keys` are those of its `requests` whose replies are not on record yet."""
+        """What is wrong with these results of the batch `remote`.
+
+        `requests` is how many it has; `open_keys` are those whose replies are not recorded yet.
+        """
         others = sum(key not in open_keys for key in self.lines)
         strangers = max(0, others - (requests - len(open_keys)))
         without = sum(not self.is_answered(key) for key in open_keys)
@@ -54,7 +59,9 @@ class Results(NamedTuple):
 
 
 def merged(files: Iterable[ResultFile]) -> Results:
-    """A request with several results keeps the best one: a reply, else an error, else nothing."""
+    """The results of all files; of several lines about a request the best counts: a reply, else an
+    error.
+    """
     lines: dict[str, ResultLine] = {}
     unreadable = missing = 0
     for file in files:
@@ -62,10 +69,11 @@ def merged(files: Iterable[ResultFile]) -> Results:
         missing += file.is_missing
         for line in file.lines:
             known = lines.get(line.key)
-            if known is None or _worth(line) > _worth(known):
+            if known is None or _rank(line) > _rank(known):
                 lines[line.key] = line
     return Results(lines, unreadable, missing)
 
 
-def _worth(line: ResultLine) -> tuple[bool, bool]:
+def _rank(line: ResultLine) -> tuple[bool, bool]:
+    """Sorts a line without a result first, then errors, then replies."""
     return line.is_reply, line.is_answered

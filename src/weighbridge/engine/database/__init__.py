@@ -1,3 +1,3 @@
-"""How the engine talks to PostgreSQL: retries, batches, announcements, heartbeats, PgQueuer's
-driver.
+"""The engine's access to PostgreSQL: retries, batches, announcements, heartbeats, and the driver
+for PgQueuer.
 """

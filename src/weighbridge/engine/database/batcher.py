@@ -1,8 +1,8 @@
-"""Does in one batch what many tasks ask for at the same moment.
+"""Processes in one batch what many tasks ask for at the same moment.
 
-While one batch is being processed the next items collect, and then go as one: a single item waits
-for nobody, and a hundred share one transaction. Used for what each call reads and writes in the
-database.
+While one batch is being processed, further items are collected for the next. So a single item is
+processed at once, and a hundred items share one transaction. Used for what each call reads and
+writes in the database.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ R = TypeVar("R")
 
 
 class Batcher(Generic[T, R]):
-    """`do` takes up to `most` items and returns one result for each, in their order.
+    """Passes items in batches to `do`, which takes up to `most` and returns a result for each, in
+    their order.
 
-    When that many are waiting, another batch starts beside those in progress, up to `at_once`: one
-    can be assembled while the database works on another.
+    When `most` items are waiting, another batch starts beside those in progress, up to `at_once`:
+    one can be assembled while the database works on another.
 
-    When `do` fails for several items each is retried alone, so that only the one at fault gets the
+    When `do` fails for several items, each is retried alone, so that only the one at fault gets the
     error. An item is processed even if nobody waits for its result any more.
     """
 
@@ -72,7 +73,7 @@ class Batcher(Generic[T, R]):
             for _, result in batch:
                 result.cancel()
             raise
-        except Exception as error:  # noqa: BLE001 - passed on to whoever asked
+        except Exception as error:  # noqa: BLE001 - passed on to the caller
             if len(batch) > 1:
                 for one in batch:
                     await self._do_batch([one])

@@ -2,7 +2,7 @@
 
 It is one statement for all jobs, sent from a thread of its own, so that neither a busy event loop
 nor thousands of jobs delay it. At every beat the thread asks the event loop for an answer; a loop
-that gives none for long is blocked, the beats stop, and other workers take over its jobs.
+that does not answer for long is blocked: then the beats stop, and other workers take over its jobs.
 """
 
 from __future__ import annotations
@@ -29,14 +29,19 @@ if TYPE_CHECKING:
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=8)
 """A job without a heartbeat for this long is taken over."""
 BEATS_IN_TIMEOUT: Final = 4
-"""Three heartbeats in a row may fail before another worker takes over."""
+"""Number of heartbeats in that time: three in a row may fail before another worker takes over."""
 MAX_BLOCKED_S: Final = 30.0
-"""An event loop silent for longer than an overloaded machine can explain counts as blocked."""
+"""An event loop that does not answer for this long counts as blocked: an overloaded machine alone
+does not explain it.
+"""
 JOIN_TIMEOUT_S: Final = 5.0
+"""Time that a stop waits for the thread to end."""
 
 
 class Heartbeat:
-    """One per process. The thread is a daemon: it never keeps a process from ending."""
+    """Sends the heartbeats of one process. Its thread is a daemon: it never keeps the process from
+    ending.
+    """
 
     def __init__(
         self, database: Database, worker_id: UUID, running: Callable[[], list[int]]
@@ -56,10 +61,12 @@ class Heartbeat:
         self._answered_s = 0.0
         self._is_blocked = False
         self.max_blocked_s = MAX_BLOCKED_S
-        """To be changed only before the start."""
+        """After how long without an answer the loop counts as blocked; may be changed only before
+        the start.
+        """
 
     def start(self, timeout: timedelta) -> None:
-        """Begin to beat, often enough that `timeout` never passes between two beats."""
+        """Start sending heartbeats, `BEATS_IN_TIMEOUT` in each `timeout`."""
         self._loop = asyncio.new_event_loop()
         self._answered_s = self._loop.time()
         self._thread = threading.Thread(
@@ -71,19 +78,21 @@ class Heartbeat:
         self._thread.start()
 
     def leave(self) -> None:
-        """Claim no share of new work any more; jobs in progress stay alive."""
+        """Tell the other workers that this process takes no new jobs. Its jobs in progress still
+        get heartbeats.
+        """
         self._is_leaving = True
-        self._poke()
+        self._wake_thread()
 
     async def stop(self) -> None:
-        """Stop beating: other workers take over what this process still holds."""
+        """Stop sending heartbeats: other workers take over what this process still holds."""
         self._is_stopping = True
-        self._poke()
+        self._wake_thread()
         thread, self._thread = self._thread, None
         if thread is not None:
             await asyncio.to_thread(thread.join, JOIN_TIMEOUT_S)
 
-    def _poke(self) -> None:
+    def _wake_thread(self) -> None:
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the thread has ended
                 self._loop.call_soon_threadsafe(self._wake.set)
@@ -104,7 +113,7 @@ class Heartbeat:
         interval_s = interval.total_seconds()
         try:
             while not self._is_stopping and not watched.is_closed():
-                self._ask(watched)
+                self._ask_for_answer(watched)
                 if not self._is_loop_blocked():
                     await self._beat(interval)
                 with contextlib.suppress(TimeoutError):
@@ -112,19 +121,20 @@ class Heartbeat:
                         await self._wake.wait()
                 self._wake.clear()
         finally:
-            self._hang_up()
+            self._close_connection()
 
-    def _ask(self, watched: asyncio.AbstractEventLoop) -> None:
+    def _ask_for_answer(self, watched: asyncio.AbstractEventLoop) -> None:
+        """Let the watched loop call `_note_answer` as soon as it can."""
         with contextlib.suppress(RuntimeError):  # closed just now
-            watched.call_soon_threadsafe(self._answer)
+            watched.call_soon_threadsafe(self._note_answer)
 
-    def _answer(self) -> None:
-        """Called by the watched loop, as soon as it gets to it."""
+    def _note_answer(self) -> None:
+        """Note the time; called by the watched loop."""
         if self._loop is not None:
             self._answered_s = self._loop.time()
 
     def _is_loop_blocked(self) -> bool:
-        """Whether the watched loop has not answered for too long; says so in the log once."""
+        """Whether the watched loop has not answered for too long; logs it once."""
         blocked_s = asyncio.get_running_loop().time() - self._answered_s
         was_blocked, self._is_blocked = self._is_blocked, blocked_s > self.max_blocked_s
         if self._is_blocked and not was_blocked:
@@ -136,7 +146,9 @@ class Heartbeat:
         return self._is_blocked
 
     async def _beat(self, interval: timedelta) -> None:
-        """A connection that does not answer within two intervals is replaced."""
+        """Write one heartbeat for this process and its jobs. A connection that does not answer
+        within two intervals is closed, and replaced at the next beat.
+        """
         try:
             async with asyncio.timeout(2 * interval.total_seconds()):
                 if self._connection is None or self._connection.is_closed():
@@ -152,12 +164,12 @@ class Heartbeat:
                     self._connection, self._worker_id, self._running(), interval / 2
                 )
         except (*DATABASE_ERRORS, TimeoutError):
-            self._hang_up()
+            self._close_connection()
         except Exception as error:  # noqa: BLE001 - without beats everything would be taken over
             telemetry.crashed("heartbeat_failed", f"❌ Heartbeat failed: {error!r}")
-            self._hang_up()
+            self._close_connection()
 
-    def _hang_up(self) -> None:
+    def _close_connection(self) -> None:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None

@@ -1,5 +1,5 @@
-"""Listens to what other processes announce, over one connection for the whole process, remade when
-lost.
+"""Listens to the announcements (NOTIFY) of other processes, over one connection for the whole
+process, which is replaced when it breaks.
 """
 
 from __future__ import annotations
@@ -18,28 +18,29 @@ if TYPE_CHECKING:
     from weighbridge.clock import Clock
     from weighbridge.store.database import Database
 
-    Hear = Callable[[str], None]
+    OnPayload = Callable[[str], None]
 
 RETRY_S: Final = 1.0
 CHECK_S: Final = 10.0
-"""A connection that died silently is noticed after this long."""
+"""Time without announcements after which the connection is tested."""
 
 
 class Listener:
-    """`on_return` is called whenever the connection is (re)made: announcements may have been
-    missed.
+    """Passes announcements to callbacks.
+
+    `on_return` is called whenever a connection was made: announcements may have been missed before.
     """
 
     def __init__(self, database: Database, clock: Clock, on_return: Callable[[], None]) -> None:
         self._database = database
         self._clock = clock
         self._on_return = on_return
-        self._hearers: defaultdict[str, list[Hear]] = defaultdict(list)
+        self._callbacks: defaultdict[str, list[OnPayload]] = defaultdict(list)
         self._changed = asyncio.Event()
 
-    def add(self, channel: str, hear: Hear) -> None:
-        """Call `hear` with the payload of every announcement on `channel` from now on."""
-        self._hearers[channel].append(hear)
+    def add(self, channel: str, callback: OnPayload) -> None:
+        """Call `callback` with the payload of every announcement on `channel` from now on."""
+        self._callbacks[channel].append(callback)
         self._changed.set()
 
     async def run(self) -> None:
@@ -51,22 +52,23 @@ class Listener:
                 await self._clock.sleep(RETRY_S)
 
     async def _listen(self) -> None:
-        """Listen on one connection until it closes; channels that are added meanwhile too."""
+        """Listen on one connection until it closes, also to channels that are added meanwhile."""
         connection = await self._database.connect()
         connection.add_termination_listener(self._wake)
-        heard: set[str] = set()
+        listening: set[str] = set()
         try:
             while not connection.is_closed():
                 self._changed.clear()
-                for channel in self._hearers.keys() - heard:
+                for channel in self._callbacks.keys() - listening:
                     await connection.add_listener(channel, self._pass_on)
-                    heard.add(channel)
+                    listening.add(channel)
                 self._on_return()
-                await self._until_changed(connection)
+                await self._wait_for_change(connection)
         finally:
             connection.terminate()
 
-    async def _until_changed(self, connection: asyncpg.Connection[Any]) -> None:
+    async def _wait_for_change(self, connection: asyncpg.Connection[Any]) -> None:
+        """Wait until a channel is added or the connection closes, and test it now and then."""
         while not self._changed.is_set():
             try:
                 async with self._clock.timeout(CHECK_S):
@@ -78,5 +80,6 @@ class Listener:
         self._changed.set()
 
     def _pass_on(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
-        for hear in self._hearers[channel]:
-            hear(str(payload))
+        """Give the payload to all callbacks of the channel."""
+        for callback in self._callbacks[channel]:
+            callback(str(payload))

@@ -1,7 +1,7 @@
-"""PgQueuer's way to the database: it retries, is fenced, and takes no more than its share.
+"""The database driver and queries for PgQueuer, with retries, fencing, and fair shares of the jobs.
 
-It retries: PgQueuer's loops never see that the database is unavailable, so they need no restart. It
-is fenced: a worker that was frozen and wakes up late cannot end a job that another has taken over.
+Retries: PgQueuer's loops never see that the database is unavailable, so they need no restart.
+Fencing: a worker that was frozen and wakes up late cannot end a job that another has taken over.
 PgQueuer's own heartbeats are off, as they cost a timer and a row for every job; `heartbeat.py`
 sends one for the whole process.
 """
@@ -39,18 +39,17 @@ if TYPE_CHECKING:
     from weighbridge.store.workers import Crew
 
 LEAST_PAUSE_S: Final = 0.1
-"""Jobs are not looked for more often than this, unless there were more than could be taken in one
-go:
-PgQueuer looks whenever a job ends on any worker, and each look goes through all that this one
-holds.
+"""The least time between two queries for jobs, unless the last one found as many as it may take.
+PgQueuer would query whenever a job ends on any worker, and each query reads all jobs that this
+worker holds.
 """
 NEVER: Final = timedelta(days=365)
 """Heartbeat timeout given to PgQueuer, which would send its own heartbeats at half of it."""
 
 
 class RetryingDriver(Driver):
-    """Statements over our pool, retried until the database answers; announcements over our
-    listener.
+    """Runs PgQueuer's statements on our pool, and retries them until the database answers; its
+    announcements come from our listener.
     """
 
     def __init__(
@@ -94,13 +93,14 @@ class RetryingDriver(Driver):
 
     @override
     async def __aexit__(self, *_: object) -> None:
-        """Nothing to close: pool and listener belong to others."""
+        """Do nothing: pool and listener are closed by others."""
 
 
 class FencedQueries(Queries):
-    """Ends only jobs that `manager_id` still holds; takes no more than each live worker's share.
+    """PgQueuer's queries, changed: only jobs that `manager_id` still holds are ended, and no more
+    jobs are taken than this worker's share.
 
-    `heartbeat_timeout` says after how long without a heartbeat another worker's job may be taken
+    `heartbeat_timeout` returns after how long without a heartbeat another worker's job may be taken
     over.
     """
 
@@ -125,7 +125,7 @@ class FencedQueries(Queries):
     async def log_jobs(
         self, job_status: list[tuple[Job, JOB_STATUS, TracebackRecord | None]]
     ) -> None:
-        held = await self._held([job.id for job, _, _ in job_status])
+        held = await self._still_held([job.id for job, _, _ in job_status])
         if ended := [entry for entry in job_status if entry[0].id in held]:
             await super().log_jobs(ended)
 
@@ -142,17 +142,17 @@ class FencedQueries(Queries):
         await self._clock.sleep(self._look_at_s - self._clock.monotonic_s())
         heartbeat_timeout = self._heartbeat_timeout()
 
-        async def look() -> Crew:
+        async def read_crew() -> Crew:
             async with self._database.pool.acquire() as connection:
                 return await look_around(connection, heartbeat_timeout)
 
-        crew = await self._database_retry(look)
+        crew = await self._database_retry(read_crew)
         self._look_at_s = self._clock.monotonic_s() + LEAST_PAUSE_S
         if not crew.unfinished_jobs:
             return []
-        # One more, for a job that this worker holds without knowing: the connection broke before it
-        # was told. Such a job counts as held, gets no heartbeat, and is taken again when it is old
-        # enough.
+        # One more, for a job that this worker took without knowing it, because the connection broke
+        # before the result. Such a job counts as held, but gets no heartbeat, and so is taken again
+        # after the timeout.
         share = fair_share(crew.unfinished_jobs, crew.live_workers) + 1
         most = share if global_concurrency_limit is None else min(share, global_concurrency_limit)
         jobs = await super().dequeue(
@@ -162,12 +162,14 @@ class FencedQueries(Queries):
             self._look_at_s = 0.0
         return jobs
 
-    async def _held(self, job_ids: list[JobId]) -> set[int]:
-        async def look() -> set[int]:
+    async def _still_held(self, job_ids: list[JobId]) -> set[int]:
+        """Those of the jobs that this worker still holds."""
+
+        async def read_held() -> set[int]:
             async with self._database.pool.acquire() as connection:
                 return await held_jobs(connection, [int(i) for i in job_ids], self._manager_id)
 
-        return await self._database_retry(look)
+        return await self._database_retry(read_held)
 
 
 def make_manager(
@@ -178,9 +180,9 @@ def make_manager(
     manager_id: UUID,
     heartbeat_timeout: Callable[[], timedelta],
 ) -> QueueManager:
-    """PgQueuer's worker under the identity by which our own statements know it.
+    """PgQueuer's worker, with `manager_id` as the owner of the jobs that it takes.
 
-    Run it with `NEVER` as its heartbeat timeout.
+    It must be run with the heartbeat timeout `NEVER`.
     """
     driver = RetryingDriver(database, database_retry, listener)
     manager = QueueManager(

@@ -1,8 +1,8 @@
 """Retries statements while the database is unavailable, so that nothing that was paid for is lost.
 
-PostgreSQL may restart, fail over, or run out of connections or disk, for a second or for hours.
-What the engine has to read or write is retried until it works; only abandoning the engine ends it,
-or closing the pool, which nothing opens again.
+PostgreSQL may restart, fail over, or run out of connections or disk, for a second or for hours. The
+engine retries what it has to read or write until it succeeds, or until the engine is abandoned or
+the pool is closed.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ TRANSIENT_ERRORS: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # shutting down, starting up, terminated by an administrator
     asyncpg.InsufficientResourcesError,  # disk full, too many connections
-    asyncpg.TransactionRollbackError,  # a deadlock that somebody else won
+    asyncpg.TransactionRollbackError,  # a deadlock, which another transaction survived
     asyncpg.ReadOnlySQLTransactionError,  # a standby that is about to be promoted
     asyncpg.InternalClientError,  # the connection broke in the middle of a message
 )
-"""Errors that pass by themselves. Any other error of a statement is a bug and must surface."""
+"""Errors that end without a change of ours. Any other error of a statement is a bug and is raised.
+"""
 RETRY_S: Final = 0.5
 
 
@@ -47,7 +48,7 @@ class DatabaseRetry:
         """The result of `work`, which is repeated for as long as the database is unavailable.
 
         Raises:
-            InterfaceError: of asyncpg, because the pool is closed.
+            asyncpg.InterfaceError: the pool is closed.
         """
         while True:
             try:
@@ -63,7 +64,7 @@ class DatabaseRetry:
                 return result
 
     def _log_unavailable(self, error: Exception) -> None:
-        """Say once for each outage that the database is away."""
+        """Log the error, but only the first of each outage."""
         if self._is_unavailable or isinstance(error, asyncpg.TransactionRollbackError):
             return
         self._is_unavailable = True

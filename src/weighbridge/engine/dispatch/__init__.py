@@ -1,1 +1,1 @@
-"""What runs beside the jobs: products become jobs, old records go."""
+"""Runs beside the jobs: turns pending products into jobs, and deletes old records."""

@@ -1,7 +1,8 @@
-"""The pause between batches, measured by a clock that nobody sets.
+"""The pause between batches, measured by the monotonic clock.
 
-The stored moment is on the wall clock, for people and other processes. Once seen it is a time to
-wait, never longer than the pause that is set: a clock set back by hours costs one pause.
+The time stored for the next batch is one of the wall clock, for people and other processes. When a
+dispatcher first reads it, it turns it into a time to wait, at most the configured pause: so if the
+wall clock is set back by hours, the wait is one pause longer at most.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class BatchWait:
         self._until_s = 0.0
 
     def left_s(self, state: QueueState, clock: Clock) -> float:
-        """Seconds until the next batch may be taken; 0 when it may."""
+        """Seconds until the next batch may be taken; 0 if it may be taken now."""
         if state.next_batch_at is None:
             self._seen = None
             return 0.0

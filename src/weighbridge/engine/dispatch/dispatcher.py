@@ -45,30 +45,33 @@ if TYPE_CHECKING:
     from weighbridge.store.queue_state import QueueState
 
 TICK_S: Final = 0.2
+"""Longest pause between two checks of the queue."""
 LEAST_TICK_S: Final = 0.1
-"""Shortest pause between two looks of the dispatcher, however many groups finish."""
+"""Shortest pause between two checks of the queue, however many groups finish."""
 RETRY_S: Final = 1.0
 STUCK_CHECK_S: Final = 4.0
-"""How often to look for products in `processing` whose job is gone."""
+"""Time between two searches for products in `processing` whose job is gone."""
 LARGEST_INTAKE: Final = 5_000
-"""Products taken in one transaction of continuous pacing."""
+"""The most products taken in one transaction of continuous pacing."""
 REFILL_BELOW: Final = 0.75
 """Share of the backlog target below which more jobs are made."""
 MOST_IN_GROUP: Final = 5
-"""Products of one job."""
+"""The most products of one job."""
 VACUUMED_AFTER: Final = 1_000
-"""Vacuum the table of jobs after this many new jobs."""
+"""Number of new jobs after which the table of jobs is vacuumed."""
 MOST_IN_BATCHES: Final = 100_000
-"""Jobs that wait for a batch or are in one; more are made as these end."""
+"""The most jobs that wait for a batch of the provider or are in one; more are made as these end."""
 COUNTED_AT_ONCE: Final = 100
-"""Products whose tokens are counted before the event loop gets a turn: some 5 ms."""
+"""Number of products whose tokens are counted before other tasks of the event loop run: about 5 ms.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one intake put into the queue.
+    """How many products and jobs one intake put into the queue.
 
-    `looked_at` counts those too that wait for another of their design.
+    `products` are those that the model is asked about; `looked_at` also counts those that get, or
+    wait for, the answers of another variant.
     """
 
     products: int = 0
@@ -81,11 +84,11 @@ class _StoppedMeanwhile(Exception):
 
 
 class Dispatcher:
-    """Feeds the workers.
+    """Makes the jobs that the workers run.
 
-    `scope` restricts it to the products of one import; without `variant_finder` every product is
-    asked. `why_no_batches`: the provider takes none, and a product that is to travel in one stops
-    the queue with this reason.
+    `scope` restricts it to the products of one import. Without `variant_finder` the model is asked
+    about every product. `why_no_batches` is set if the provider has no Batch API: a product of the
+    lane "batch" then stops the queue with this reason.
     """
 
     def __init__(
@@ -123,23 +126,25 @@ class Dispatcher:
         """Whether this process holds the lock that makes it the only dispatcher."""
 
     def look_again(self) -> None:
-        """Something changed: products arrived, the queue was started, a product was finished."""
+        """Check the queue soon: products arrived, it was started, or a product was finished."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Wait for the lock, then feed until cancelled; survives an unavailable database."""
+        """Wait for the lock, then make jobs until cancelled; an unavailable database is
+        waited for.
+        """
         while True:
             try:
                 await self._compete()
             except (*DATABASE_ERRORS, TimeoutError) as error:
-                telemetry.debug(  # `DatabaseRetry` says it, once for the whole process
+                telemetry.debug(  # `DatabaseRetry` logs it once for the whole process
                     "dispatcher_interrupted",
                     f"⚠️ The dispatcher lost its database connection ({type(error).__name__}); reconnecting",
                 )
             await self._clock.sleep(RETRY_S)
 
     async def _compete(self) -> None:
-        """Feed the queue while this process holds the lock: one process does so at a time."""
+        """Wait until this process gets the lock, then make jobs for as long as it holds it."""
         connection = await self._database.connect()
         try:
             while not await connection.fetchval(
@@ -150,11 +155,11 @@ class Dispatcher:
             await self._feed(connection)
         finally:
             self.is_leading = False
-            connection.terminate()  # PostgreSQL lets go of the lock
+            connection.terminate()  # PostgreSQL releases the lock
             self._retention_task.stop()
 
     async def _feed(self, connection: Connection) -> None:
-        """Look after the queue regularly, and at once when something was announced."""
+        """Do what is due at regular times, and soon after each announcement."""
         self._next_stuck_check_s = 0.0
         while True:
             await self._tick(connection)
@@ -183,7 +188,9 @@ class Dispatcher:
             await self._next_batch(connection, state)
 
     async def _feed_batches(self, connection: Connection, state: QueueState) -> None:
-        """Make jobs of what travels in batches: no limit per minute holds these, and no pause."""
+        """Make jobs for the products that are asked about in batches of the provider; limits per
+        minute and pauses do not apply to them.
+        """
         ready = f"p.variant_of IS NULL AND {IN_BATCHES}"
         if not await products.any_pending(connection, self._scope, ready):
             return
@@ -197,7 +204,9 @@ class Dispatcher:
             await self._take(connection, LARGEST_INTAKE, state, IN_BATCHES)
 
     async def _requeue_stuck(self, connection: Connection) -> None:
-        """Return products whose job is gone to the queue, and free those that wait for nobody."""
+        """Return products whose job is gone to `pending`, and let variants that wait in vain be
+        asked themselves.
+        """
         if set_back := await set_clocks.bring_back(connection):
             telemetry.warning(
                 "clock_set_back",
@@ -230,14 +239,12 @@ class Dispatcher:
             self._jobs_since_vacuum = 0
 
     async def _next_batch(self, connection: Connection, state: QueueState) -> None:
-        """With pacing by batches: take the next batch when the last one is done and the pause is
-        over.
-        """
+        """In batch pacing, take the next batch if the last one is done and the pause is over."""
         if await products.any_processing(connection, travels=AT_ONCE):
             self._batch_open = True
             return
         if self._batch_open:
-            # Products that waited for one of this batch, and missed its end, still belong to it.
+            # Variants that waited in vain for a product of this batch still belong to the batch.
             if await variants.free_stranded(connection):
                 await self._take(connection, state.batch_size, state)
                 return
@@ -254,7 +261,7 @@ class Dispatcher:
             )
 
     async def _close_batch(self, connection: Connection, state: QueueState) -> None:
-        """The batch is done: fix when the next one may begin, if products are left."""
+        """After a batch, store when the next one may begin, if products are left."""
         if not await products.any_pending(connection, self._scope, AT_ONCE):
             await queue_state.update(connection, next_batch_at=None)
             return
@@ -269,8 +276,10 @@ class Dispatcher:
     async def _take(
         self, connection: Connection, limit: int, state: QueueState, travels: str = AT_ONCE
     ) -> Taken:
-        """Enqueue pending products until `limit` of them are to be asked, or enough were looked
-        at.
+        """Make jobs for pending products, until the model is asked about `limit` of them or
+        `LARGEST_INTAKE` were looked at.
+
+        `travels` is `AT_ONCE` or `IN_BATCHES`: the products' lane, as SQL.
         """
         taken = Taken()
         while taken.products < limit and taken.looked_at < LARGEST_INTAKE:
@@ -287,7 +296,7 @@ class Dispatcher:
     async def _take_some(
         self, connection: Connection, limit: int, state: QueueState, travels: str
     ) -> Taken:
-        """Group up to `limit` pending products and enqueue them, all in one transaction.
+        """Group up to `limit` pending products and make their jobs, in one transaction.
 
         Nothing is enqueued if the queue was stopped since `state` was read.
         """
@@ -303,26 +312,27 @@ class Dispatcher:
     async def _enqueue(
         self, connection: Connection, limit: int, state: QueueState, travels: str
     ) -> tuple[Taken, list[Group]]:
-        """What was taken, and the groups that are to be asked.
+        """Make jobs for up to `limit` pending products; returns how many there were, and the groups
+        about which the model is asked.
 
         Raises:
-            _StoppedMeanwhile: nothing of it may be committed.
+            _StoppedMeanwhile: the queue was stopped; the transaction must be rolled back.
         """
         found = await products.take_pending(connection, limit, self._scope, travels)
         if not found:
             return Taken(), []
-        asked, answered = await self._by_need(connection, found)
+        asked, answered = await self._asked_and_answered(connection, found)
         loads = self._loads.together if state.ask_together else self._loads.apart
         budget = budget_for(loads, self._context_tokens())
         groups = [
             group
             for lane in sorted({stored.lane for stored in asked})
             for group in group_products(
-                await self._measured([stored for stored in asked if stored.lane is lane]),
+                await self._with_tokens([stored for stored in asked if stored.lane is lane]),
                 budget,
             )
         ]
-        without_call = group_products(await self._measured(answered), budget)
+        without_call = group_products(await self._with_tokens(answered), budget)
         job_ids = await jobs.enqueue_jobs(connection, len(groups) + len(without_call))
         job_of = {
             product_id: job_id
@@ -336,10 +346,12 @@ class Dispatcher:
             raise _StoppedMeanwhile
         return Taken(len(asked), len(job_ids), len(found)), groups
 
-    async def _by_need(
+    async def _asked_and_answered(
         self, connection: Connection, found: list[StoredProduct]
     ) -> tuple[list[StoredProduct], list[StoredProduct]]:
-        """(to be asked, to be given the answers of another); the others wait."""
+        """The products about which the model is asked, and those that get the answers of another
+        variant. The others wait for such answers.
+        """
         if self._variant_finder is None:
             return found, []
         plan = await self._variant_finder.plan(connection, found)
@@ -348,10 +360,11 @@ class Dispatcher:
             [stored for stored in found if stored.id in plan.answered],
         )
 
-    async def _measured(self, waiting: list[StoredProduct]) -> list[Ready]:
-        """Count their tokens.
+    async def _with_tokens(self, waiting: list[StoredProduct]) -> list[Ready]:
+        """The products with their tokens, for grouping.
 
-        A large intake takes seconds on a slow machine; other tasks run in between.
+        Counting them takes seconds for a large intake on a slow machine; other tasks run in
+        between.
         """
         ready = []
         for first in range(0, len(waiting), COUNTED_AT_ONCE):
@@ -361,6 +374,7 @@ class Dispatcher:
 
 
 def _ready(stored: StoredProduct, model: str) -> Ready:
+    """The product as `group_products` takes it, with its tokens counted."""
     product = stored.product
     return Ready(
         product_id=stored.id,

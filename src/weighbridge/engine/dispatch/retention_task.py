@@ -1,8 +1,8 @@
-"""Keeps the database from growing for ever: once an hour the leading dispatcher deletes old
-records.
+"""Deletes old records once an hour, in the process of the leading dispatcher, so that the database
+does not grow for ever.
 
 It runs beside the dispatching, on a connection of its own, in small batches with a pause in
-between: a year's backlog takes a while and disturbs nobody.
+between, so that even the records of a year delay nothing else.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection, Database
 
 LOOK_S: Final = 600.0
-"""How often this process asks whether an hour has passed; the database knows when records were last
-deleted.
+"""Time between two checks whether an hour has passed since records were last deleted, which is
+stored in the database.
 """
 PAUSE_S: Final = 0.05
+"""Pause between two batches of deletions."""
 
 
 class RetentionTask:
-    """`retention_days` 0: calls and rejected rows are kept; logs and the scopes of old runs are
-    not.
+    """Deletes records older than `retention_days`. With 0, calls, rejected rows and notes are kept
+    for ever, and only logs and the scopes of old runs are deleted.
     """
 
     def __init__(self, database: Database, clock: Clock, retention_days: int) -> None:
@@ -44,7 +45,7 @@ class RetentionTask:
         self._task: asyncio.Task[None] | None = None
 
     async def trim_if_due(self, connection: Connection) -> None:
-        """Start deleting if nobody has for an hour; returns at once."""
+        """Start deleting in the background if no process has done so for an hour."""
         now_s = self._clock.monotonic_s()
         if now_s < self._next_look_s:
             return
@@ -53,7 +54,7 @@ class RetentionTask:
             self._task = asyncio.create_task(self._trim_and_log(), name="retention_task")
 
     def stop(self) -> None:
-        """Leave the rest for the next time."""
+        """Stop deleting; the rest is left for the next time."""
         self._next_look_s = 0.0
         if self._task is not None:
             self._task.cancel()
@@ -86,17 +87,20 @@ class RetentionTask:
         finally:
             connection.terminate()
 
-    async def _batches(self, batch: Callable[[], Awaitable[int]]) -> int:
+    async def _batches(self, delete_batch: Callable[[], Awaitable[int]]) -> int:
+        """Call `delete_batch`, which returns the number of its rows, until no full batch is left;
+        returns the number of all rows.
+        """
         total = 0
         while True:
-            taken = await batch()
-            total += taken
-            if taken < BATCH:
+            deleted = await delete_batch()
+            total += deleted
+            if deleted < BATCH:
                 return total
             await self._clock.sleep(PAUSE_S)
 
     async def _trim_and_log(self) -> None:
-        """Delete old records and say how many; an interruption is only logged."""
+        """Delete old records and log how many; an error of the database is logged, not raised."""
         try:
             trimmed = await self.trim()
         except (*DATABASE_ERRORS, TimeoutError) as error:

@@ -1,5 +1,5 @@
-"""Which of the products taken from the queue are asked, and which get the answers of another of
-their design.
+"""Decides about which of the products taken from the queue the model is asked, and which get the
+answers of another variant of their design.
 """
 
 from __future__ import annotations
@@ -21,17 +21,23 @@ if TYPE_CHECKING:
     AbleToAnswer = Callable[[Connection, Sequence[StoredProduct]], Awaitable[Collection[int]]]
 
 READ_AT_ONCE: Final = 50
-"""Products whose texts are read before the event loop gets a turn: some 5 ms."""
+"""Number of products whose texts are read before other tasks of the event loop run: about 5 ms."""
 
 
 class VariantFinder:
-    """`able_to_answer` tells which completed products have answers that others may be given."""
+    """Decides about variants by `planning.variants`, with what the database knows of each design.
+
+    `able_to_answer` returns the ids of those completed products whose answers other variants may
+    get.
+    """
 
     def __init__(self, able_to_answer: AbleToAnswer) -> None:
         self._able_to_answer = able_to_answer
 
     async def plan(self, connection: Connection, taken: Sequence[StoredProduct]) -> VariantPlan:
-        """Decide about these products, and note it with them."""
+        """Decide about these products, and store each one's design and the variant that it gets
+        answers from.
+        """
         designs = await _designs(taken)
         known = await self._candidates(connection, [design.key for design in designs])
         plan = plan_variants(
@@ -51,7 +57,9 @@ class VariantFinder:
     async def _candidates(
         self, connection: Connection, keys: Sequence[str]
     ) -> dict[str, list[Candidate]]:
-        """By design, the products that were asked already, or are being asked."""
+        """The products of these designs about which the model was asked, or is being asked, by the
+        key of the design.
+        """
         found = await variants.candidates(connection, sorted(set(keys)))
         completed = [
             stored
@@ -71,7 +79,10 @@ class VariantFinder:
 
 
 def _standing(stored: StoredProduct, able: Collection[int]) -> Standing | None:
-    """What a product of a design can do for the others; None: nothing."""
+    """Whether other variants can use this product's answers, now or later; None: no matter.
+
+    `able` are the ids of completed products whose answers may be used.
+    """
     match stored.status:
         case ProcessingStatus.COMPLETED:
             return Standing.ANSWERED if stored.id in able else None
@@ -84,6 +95,7 @@ def _standing(stored: StoredProduct, able: Collection[int]) -> Standing | None:
 
 
 async def _designs(taken: Sequence[StoredProduct]) -> list[Design]:
+    """The designs of these products, in their order; other tasks run in between."""
     designs = []
     for first in range(0, len(taken), READ_AT_ONCE):
         designs += [design_of(stored.product) for stored in taken[first : first + READ_AT_ONCE]]

@@ -1,4 +1,6 @@
-"""One question about one group, until there is a reply: prepared, permitted, sent, sent again."""
+"""Asks one question about one group until there is a reply: prepares the call, waits for a permit,
+sends it, and retries.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +28,15 @@ if TYPE_CHECKING:
     from weighbridge.steps import Question
 
 _TIERS: Final = {Lane.FLEX: "flex"}
-"""The service tier of a lane, where it has one of its own."""
+"""The service tier of each lane that has one of its own."""
 
 
 class Asker:
-    """One per process. `orphaned` notes each call before it goes; None: nothing is noted."""
+    """Asks questions. One per process.
+
+    With `orphaned`, each call gets a key and is recorded before it is sent, so that its reply can
+    be fetched after a crash.
+    """
 
     def __init__(
         self,
@@ -48,8 +54,10 @@ class Asker:
     async def ask(
         self, question: Question, group: list[JobProduct], job_id: int
     ) -> tuple[set[int], int]:
-        """Ask one question until there is a reply; returns (products that left the group, tokens
-        used).
+        """Ask one question about the group until there is a reply or the group is given up.
+
+        Returns the ids of the products that left the group (completed, failed, or moved to another
+        job), and the tokens of the reply.
         """
         failures: Counter[type[ProviderError]] = Counter()
         while True:
@@ -77,7 +85,9 @@ class Asker:
     async def _send(
         self, request: PermitRequest, group: list[JobProduct]
     ) -> tuple[InFlightCall, CallReply | ProviderError]:
-        """Send the call when there is a permit for it; returns the reply, or why there is none."""
+        """Send the call when there is a permit for it; returns the call with its reply, or with the
+        error.
+        """
         async with self._context.governor.permit(request) as permit:
             in_flight = InFlightCall.permitted(request.job_id, group, permit, self._context.clock)
             try:
@@ -96,20 +106,24 @@ class Asker:
     async def _stored_reply(
         self, in_flight: InFlightCall, error: ProviderError
     ) -> tuple[InFlightCall, CallReply] | None:
-        """What may have been paid for though it did not arrive, where the provider stores
-        replies.
+        """The call with its reply, if that did not arrive but the provider has stored it; else
+        None.
         """
         try:
             return await self._orphaned.reply_to(in_flight, error) if self._orphaned else None
         except ProviderError:
-            return None  # the next call will say what is wrong
+            return None  # the next call will raise what is wrong
 
     async def prepare(
         self, question: Question, group: list[JobProduct], job_id: int
     ) -> PermitRequest:
-        """The step alone and, of products that nothing is known of, all steps at once.
+        """The request for a permit to ask this question about the group.
 
-        Products that gave no usable answer are asked step by step: what is good is then kept.
+        For the first question it also has the call that asks all questions at once, unless an
+        answer about one of the products was unusable: asked step by step, the usable ones are kept.
+
+        Raises:
+            PictureRefused, PictureUnreachable: a required picture cannot be shown.
         """
         questions = self._context.questions
         pictures = await self._pictures.shown(group[0]) if question.sees_image else ()
@@ -129,8 +143,8 @@ class Asker:
         pictures: Sequence[ShownPicture],
         key: str | None,
     ) -> PreparedCall:
-        """The call that asks this question about the group, with the unfinished call of a crashed
-        worker if there is one.
+        """The call that asks this question about the group; with the record of it as an open call,
+        if it has a key.
         """
         sizes_px = [picture.size_px for picture in pictures]
         model = self._context.provider.model

@@ -1,8 +1,8 @@
-"""A product gets the answers of another of its design, each scaled to its own size: no call is
-made.
+"""Gives a product the answers about another variant of its design, scaled to its own size, so that
+no call is needed.
 
-`planning.variants` decides who may answer for whom. What is borrowed says so:
-`AnswerProvenance.variant_of`.
+`planning.variants` decides for which products the answers may be used. A borrowed answer names the
+other product in `AnswerProvenance.variant_of`.
 """
 
 from __future__ import annotations
@@ -33,14 +33,15 @@ async def able_to_answer(
     *,
     simulated: bool,
 ) -> dict[int, JobProduct]:
-    """Those whose answers may be given to others: they are complete, their own, uncorrected, and
-    the weight is believed.
+    """Those of these products, by id, whose answers other variants may get: all questions are
+    answered about the product itself, nothing was corrected, and the weight is plausible.
     """
     products = await with_answers(connection, stored, questions, simulated=simulated)
     return {product.id: product for product in products if _is_able(product, questions)}
 
 
 def _is_able(product: JobProduct, questions: Questions) -> bool:
+    """Whether other variants may get this product's answers."""
     bill = product.subject().answer(BillOfMaterials)
     return (
         questions.are_answered(product.answers)
@@ -53,9 +54,9 @@ def _is_able(product: JobProduct, questions: Questions) -> bool:
 async def borrow_answers(
     connection: Connection, products: Sequence[JobProduct], questions: Questions, *, simulated: bool
 ) -> None:
-    """Give the products that another was asked for its answers.
+    """Give answers to those of these products for which another variant was asked.
 
-    Products that have some already are asked on.
+    A product that already has an answer of its own gets none.
     """
     sibling_of = {
         product.id: product.stored.variant_of
@@ -78,7 +79,7 @@ def _is_sibling(asked: JobProduct, product: JobProduct) -> bool:
 
 
 def _borrow(asked: JobProduct, product: JobProduct, steps: Steps) -> None:
-    """Give `product` the answers about `asked`; nothing where one of them cannot be true of it."""
+    """Give `product` the answers about `asked`; none if one of them cannot be true of it."""
     try:
         answers = [
             steps.for_sibling(answer, asked.stored.product, product.stored.product)

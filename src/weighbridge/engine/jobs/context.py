@@ -1,7 +1,6 @@
-"""What every part of a worker needs: made once per process, in `wiring`, and passed to all of them.
+"""The objects that every part of a worker needs, made once per process in `wiring`.
 
-It decides nothing. What only some parts need (the recorder, the factors) is passed to those
-directly.
+What only some parts need (the recorder, the factors) is passed to those directly.
 """
 
 from __future__ import annotations
@@ -26,7 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineContext:
-    """`manager_id` is the identity under which this process holds its jobs."""
+    """The objects that every part of a worker needs.
+
+    `manager_id` is the id under which this process holds its jobs.
+    """
 
     manager_id: UUID
     database: Database
@@ -38,6 +40,6 @@ class EngineContext:
     memory: ProviderMemory
     clock: Clock
     random_source: random.Random
-    pictures: PicturesByAddress | None = None  # None: addresses go to the provider as they are
-    reuses_answers: bool = False  # the same text, answered earlier, is not asked again
-    picture_required: bool = False  # a product fails whose picture cannot be had
+    pictures: PicturesByAddress | None = None  # None: the provider gets the pictures' addresses
+    reuses_answers: bool = False  # answers given earlier about the same text are used
+    picture_required: bool = False  # a product whose picture cannot be fetched fails

@@ -1,6 +1,5 @@
-"""Calls without a reply: `limits.retries` decides what to do, this module does it.
-
-Wait and retry, ask smaller groups, give products up, or stop the queue.
+"""Handles calls without a usable reply as `limits.retries` decides: waits and retries, asks about
+smaller groups, gives products up, or stops the queue.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ if TYPE_CHECKING:
 
 
 class Failures:
-    """One per process."""
+    """Handles calls without a usable reply; one per process. `spent` is shared with the judge."""
 
     def __init__(self, context: EngineContext, recorder: Recorder, spent: TimeSpent) -> None:
         self._context = context
@@ -73,9 +72,9 @@ class Failures:
         self.stuck_calls = StuckCalls()
 
     async def after(self, in_flight: InFlightCall, error: ProviderError, failures: int) -> set[int]:
-        """Do what the table says; returns the products that left the group.
+        """Handle a call that failed with `error`, as it did `failures` times before.
 
-        None: retry the same call.
+        Returns the ids of the products that left the group; if there are none, the caller retries.
         """
         latency_s = self._context.clock.monotonic_s() - in_flight.started_s
         call = in_flight.unanswered(self._context.provider, latency_s, error)
@@ -83,9 +82,10 @@ class Failures:
         if isinstance(error, RateLimited) and error.is_about_day:
             with suppress(*DATABASE_ERRORS):
                 await self._context.brake.day_is_over(error)
-        refused, history = self._refused(in_flight, error), self._history(in_flight, error)
+        refused = self._refusal_history(in_flight, error)
+        history = self._stuck_history(in_flight, error)
         is_stuck = await self._is_stuck(error, failures)
-        if is_stuck:  # else the provider may be away, which is no product's fault
+        if is_stuck:  # else the provider may be down, which is no product's fault
             self._spent.add((product.id for product in in_flight.group), latency_s)
         action = decide(
             error,
@@ -95,9 +95,9 @@ class Failures:
             refused,
             is_stuck=is_stuck,
             had_more_time=in_flight.request.time_factor > 1,
-            unanswered=await self._alone(history, in_flight),
+            unanswered=await self._history_if_server_is_up(history, in_flight),
         )
-        action = await self._reconsidered(action, in_flight, error, history)
+        action = await self._adjusted(action, in_flight, error, history)
         say_failed_call(in_flight.job_id, error, action)
         if isinstance(action, GiveUp) and self.make_smaller(
             in_flight.question,
@@ -117,7 +117,7 @@ class Failures:
                 return set()
             case MoreTime() | DropPicture():
                 await self._record(in_flight, call)
-                self._ease(in_flight.group[0], error, action)
+                self._make_easier(in_flight.group[0], error, action)
                 return set()
             case StopQueue(reason):
                 await self._record(in_flight, call)
@@ -125,33 +125,35 @@ class Failures:
                 raise QueueStopped
             case _:
                 with self._context.brake.in_doubt():
-                    gone = await self._disperse(
+                    gone = await self._break_up(
                         in_flight.group, in_flight.job_id, call, error, action
                     )
                     await self._tell_brake(gone, error)
                 return gone
 
-    async def _reconsidered(
+    async def _adjusted(
         self,
         action: Action,
         in_flight: InFlightCall,
         error: ProviderError,
         history: StuckHistory | None,
     ) -> Action:
-        """What settings and the state of the queue make of it."""
+        """The action, changed where the settings or the state of the queue require another."""
         if isinstance(action, DropPicture) and self._context.picture_required:
             action = GiveUp(str(error))
         if isinstance(action, GiveUp) and self._context.brake.is_on and is_refusal(error):
-            return AskAlone()  # a probe fails no product, not even for a moment
+            return AskAlone()  # a probe must not fail a product
         is_suspect = history is not None and history.is_suspect
         if isinstance(action, Wait) and isinstance(error, EmptyReply) and not is_suspect:
-            reason = await self._paid_in_vain(in_flight, error)
+            reason = await self._why_stop_paying(in_flight, error)
             return StopQueue(reason) if reason else action
         return action
 
     async def _record(self, in_flight: InFlightCall, call: CallRecord) -> None:
-        """The call alone: its products stay. An empty completion was paid for, by all of them."""
-        wasted = shares(in_flight.group, call)
+        """Record the call; its products stay in the group and share what it cost, as an empty reply
+        does.
+        """
+        wasted = cost_shares_usd(in_flight.group, call)
         for product in in_flight.group if wasted else ():
             spent_usd = product.stored.spent_usd + wasted[product.id]
             product.stored = replace(product.stored, spent_usd=spent_usd)
@@ -160,7 +162,11 @@ class Failures:
     async def _wait_if_blocked_alone(
         self, in_flight: InFlightCall, call: CallRecord, error: RequestBlocked, delay_s: float
     ) -> set[int]:
-        """A firewall that blocks everything is no product's fault: the brake sees each call."""
+        """Record a call that a firewall blocked, and wait for the retry; returns the ids of the
+        products that left the group.
+
+        The brake counts each such call: a firewall that blocks everything is no product's fault.
+        """
         product_ids = {product.id for product in in_flight.group}
         with self._context.brake.in_doubt():
             await self._record(in_flight, call)
@@ -170,8 +176,10 @@ class Failures:
         await self._context.governor.sleep(delay_s)
         return set()
 
-    async def _paid_in_vain(self, in_flight: InFlightCall, error: EmptyReply) -> str | None:
-        """Why the queue has to stop, where every probe is billed and brings nothing."""
+    async def _why_stop_paying(self, in_flight: InFlightCall, error: EmptyReply) -> str | None:
+        """Why the queue must stop, for the operator, if too many probes in a row were billed for
+        empty replies; else None.
+        """
         since = self._context.governor.breaker.pays_in_vain_since
         if since is None:
             return None
@@ -188,8 +196,8 @@ class Failures:
             )
         return None
 
-    def _ease(self, product: JobProduct, error: ProviderError, action: Action) -> None:
-        """Make the next call about this product an easier one."""
+    def _make_easier(self, product: JobProduct, error: ProviderError, action: Action) -> None:
+        """Give the next call about this product more time, or leave its pictures out."""
         if isinstance(action, MoreTime):
             product.time_factor = TIME_FACTOR
             return
@@ -197,7 +205,10 @@ class Failures:
         say_without_picture(product.code, error)
 
     async def _is_stuck(self, error: ProviderError, timeouts: int) -> bool:
-        """Whether the server is there, and only this call is too much for it."""
+        """Whether the call timed out often enough although the server answers other requests.
+
+        `timeouts` is how often it timed out before.
+        """
         provider = self._context.provider
         enough = 0 if provider.is_local else TIMEOUTS_BEFORE_STUCK
         if not isinstance(error, ProviderTimeout) or timeouts < enough:
@@ -205,7 +216,7 @@ class Failures:
         return await provider.is_alive()
 
     async def _tell_brake(self, product_ids: set[int], error: ProviderError) -> None:
-        """Refusals of everything alike are not the products' fault."""
+        """Report a refused call to the brake, and stop the queue if the brake says so."""
         if not is_refusal(error):
             return
         with suppress(*DATABASE_ERRORS):
@@ -216,11 +227,11 @@ class Failures:
     async def unsent(
         self, group: list[JobProduct], job_id: int, error: RequestTooLarge | InputError
     ) -> set[int]:
-        """The same for a call that was never sent: larger than a whole minute's quota, or without
-        the picture that it needs.
+        """Handle a call that could not be sent: it is larger than the quota of a whole minute, or a
+        required picture is missing. Returns the ids of the products that left the group: all.
         """
         action = decide(error, 0, len(group), self._context.random_source.random())
-        return await self._disperse(group, job_id, None, error, action)
+        return await self._break_up(group, job_id, None, error, action)
 
     def make_smaller(
         self,
@@ -230,10 +241,10 @@ class Failures:
         *,
         has_pictures: bool,
     ) -> bool:
-        """Where a call about one product was too large: ask step by step from now on, then without
-        its pictures.
+        """After a call about one product that was too large: let it be asked step by step or, if it
+        is already, without its pictures.
 
-        Returns False where neither would change anything, or pictures are required.
+        Returns whether the next call will be smaller.
         """
         if not isinstance(error, RequestTooLarge | RateLimited) or len(group) > 1:
             return False
@@ -242,10 +253,13 @@ class Failures:
             return True
         if not has_pictures or self._context.picture_required:
             return False
-        self._ease(group[0], error, DropPicture())
+        self._make_easier(group[0], error, DropPicture())
         return True
 
-    def _refused(self, in_flight: InFlightCall, error: ProviderError) -> RefusalHistory | None:
+    def _refusal_history(
+        self, in_flight: InFlightCall, error: ProviderError
+    ) -> RefusalHistory | None:
+        """Count a 429 and return the call's history of them; None for any other error."""
         if not isinstance(error, RateLimited):
             self.refusals.forget(in_flight.job_id)
             return None
@@ -253,8 +267,10 @@ class Failures:
         stated_limit = remaining.tokens_limit if remaining else None
         return self.refusals.refused(in_flight.job_id, in_flight.permit.cost.tokens, stated_limit)
 
-    def _history(self, in_flight: InFlightCall, error: ProviderError) -> StuckHistory | None:
-        """What is known about a call without a usable reply."""
+    def _stuck_history(self, in_flight: InFlightCall, error: ProviderError) -> StuckHistory | None:
+        """Count a call that got no usable reply, and return its history of them; None for other
+        kinds of error.
+        """
         if policy_of(error) is not Policy.WAIT:
             self.stuck_calls.forget(in_flight.job_id)
             return None
@@ -262,25 +278,25 @@ class Failures:
         is_billed = isinstance(error, EmptyReply)
         return self.stuck_calls.failed(in_flight.job_id, ids, is_billed=is_billed)
 
-    async def _alone(
+    async def _history_if_server_is_up(
         self, history: StuckHistory | None, in_flight: InFlightCall
     ) -> StuckHistory | None:
-        """The history, where the server is up and the call may be the only one that fails."""
+        """The history, if by it the call is stuck and the server is up; else None."""
         if history is None or not history.is_stuck(in_company=len(in_flight.group) > 1):
             return None
         return history if await self._context.provider.is_alive() else None
 
     def passed(self, in_flight: InFlightCall) -> None:
-        """The call got a reply."""
+        """Note that the call got a reply."""
         self.refusals.passed(in_flight.job_id, in_flight.permit.cost.tokens)
         self.stuck_calls.passed(in_flight.job_id, [product.id for product in in_flight.group])
 
     def forget(self, job_id: int) -> None:
-        """The job has ended."""
+        """Forget the failures of a job that has ended."""
         self.refusals.forget(job_id)
         self.stuck_calls.forget(job_id)
 
-    async def _disperse(
+    async def _break_up(
         self,
         group: list[JobProduct],
         job_id: int,
@@ -288,45 +304,47 @@ class Failures:
         error: ProviderError | InputError,
         action: Action,
     ) -> set[int]:
-        """Break the group up, so that only the product at fault fails; returns all its products."""
+        """Record how the group continues in smaller jobs, or that its product has failed; returns
+        the ids of all its products.
+        """
         outcome = break_up(job_id, [product.id for product in group], error, action)
-        wasted = shares(group, call)
+        wasted = cost_shares_usd(group, call)
         await self._recorder.record(outcome._replace(call=call, wasted_usd=wasted))
         self._spent.forget(outcome.given_up)
         say_what_happened(group, asked_alone=outcome.asked_alone, given_up=outcome.given_up)
         return {product.id for product in group}
 
     async def stop_queue(self, reason: str) -> None:
-        """Return every product to `pending`: those that nobody has begun now, the others as their
-        jobs stop.
+        """Stop the queue and log the reason. Products of jobs that have not begun return to
+        `pending` now, the others as their jobs stop.
         """
 
-        async def write() -> bool:
+        async def store_stop() -> bool:
             async with self._context.database.transaction() as connection:
                 was_running, _ = await stopping.stop(connection, reason)
                 return was_running
 
-        if await self._context.database_retry(write):
+        if await self._context.database_retry(store_stop):
             say_stopped(reason)
 
 
-def shares(group: Sequence[JobProduct], call: CallRecord | None) -> dict[int, float]:
-    """What each product has paid for a call that brought nothing."""
+def cost_shares_usd(group: Sequence[JobProduct], call: CallRecord | None) -> dict[int, float]:
+    """The equal share of each product, by id, in the cost of a call; empty if it cost nothing."""
     usd = call.cost_usd / len(group) if call and group else 0.0
     return {product.id: usd for product in group} if usd else {}
 
 
 def is_refusal(error: ProviderError) -> bool:
-    """Whether it may be the fault of the products or of the provider."""
+    """Whether the provider refused the call, be it for the products' fault or its own."""
     return type(error).__name__ in REFUSALS
 
 
 def break_up(
     job_id: int, ids: Sequence[int], error: ProviderError | InputError, action: Action
 ) -> Outcome:
-    """How a group that cannot stay together continues: in halves, each product alone, or failed.
+    """How a group continues after `action`: in halves, with each product alone, or failed.
 
-    A group never fails as a whole: each product is first asked alone.
+    Only a single product can fail; the products of a group are first asked about alone.
     """
     if isinstance(action, Split):
         middle = len(ids) // 2

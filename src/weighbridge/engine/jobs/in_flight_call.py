@@ -1,4 +1,4 @@
-"""One call in flight: what is asked about whom, and the record of it once it has ended."""
+"""A call in flight: its question and products, and the record of it when it has ended."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 
 class InFlightCall(NamedTuple):
-    """`cost` is what was reserved: the prompt as we count it, and the allowance for the answer.
+    """A call that was sent, or is about to be.
 
-    `batch_id` is that of the batch in which it travelled.
+    `cost` is what was reserved: the prompt as we count it, and the output allowance. `started_s` is
+    the time of `started_at` on the monotonic clock. `batch_id` is the batch of the provider in
+    which it was sent, if any.
     """
 
     job_id: int
@@ -44,7 +46,7 @@ class InFlightCall(NamedTuple):
     def permitted(
         cls, job_id: int, group: list[JobProduct], permit: Permit, clock: Clock
     ) -> InFlightCall:
-        """The call that the permit is for, about to be sent."""
+        """The call for which the permit was given, beginning now."""
         question, request = permit.call.question, permit.call.request
         return cls(
             job_id=job_id,
@@ -61,8 +63,8 @@ class InFlightCall(NamedTuple):
         )
 
     def charged(self, reply: CallReply) -> Cost:
-        """What the provider's limit is charged: the prompt that it counted and the allowance that
-        was sent.
+        """What the call takes from the provider's limit: the prompt as the provider counted it, and
+        the output allowance.
         """
         prompt_tokens = reply.usage.input_tokens or self.cost.tokens - self.allowance
         return Cost(1, prompt_tokens + self.allowance)
@@ -75,9 +77,9 @@ class InFlightCall(NamedTuple):
         cost_usd: float | None,
         unusable: str | None = None,
     ) -> CallRecord:
-        """The record of a call that got a reply, whatever is then accepted of it.
+        """The record of a call that got a reply, whether or not its answers were accepted.
 
-        `cost_usd` None: nobody knows the price. `unusable` is the kind of error when nothing was
+        `cost_usd` is None if the price is unknown. `unusable` is the kind of error if no answer was
         accepted.
         """
         record = self._record(
@@ -95,7 +97,7 @@ class InFlightCall(NamedTuple):
         )
 
     def unanswered(self, provider: Provider, latency_s: float, error: ProviderError) -> CallRecord:
-        """The record of a call that failed; an empty completion is billed all the same."""
+        """The record of a call that failed, with its cost if the reply was empty but billed."""
         empty = reply_of(error)
         cost_usd = reply_cost_usd(empty, provider.price) if empty else 0.0
         record = self._record(
@@ -122,7 +124,7 @@ class InFlightCall(NamedTuple):
         usage: Usage,
         cost_usd: float,
     ) -> CallRecord:
-        """The record of this call with what came of it."""
+        """The record of this call with its outcome."""
         return CallRecord(
             started_at=self.started_at,
             latency_s=latency_s,

@@ -1,4 +1,4 @@
-"""The products of a job on their way through the steps, with the answers they already have."""
+"""The products of a job while they are processed, with the answers that they already have."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class JobProduct:
-    """A product of the job's group."""
+    """A product of a job, with its valid answers and what is to be done differently for it."""
 
     stored: StoredProduct
     question_fingerprint: str
@@ -40,16 +40,16 @@ class JobProduct:
     """Answers about another variant, to be stored as this product's own."""
     corrections: Sequence[Correction] = ()
     content_key: str | None = None
-    """By which its answers are found for the same text; see `reusing.content_key`."""
+    """Key of the product's text, by which earlier answers are found; see `reusing.content_key`."""
     cost_usd: float = 0.0
     attempts: int = 0
-    """Unusable answers in a row to the current question."""
+    """Number of unusable answers in a row to the current question."""
     step_by_step: bool = False
     """Whether one call with all questions is too large, even about this product alone."""
     time_factor: float = 1.0
-    """Factor by which a call about this product may take longer than usual."""
+    """Factor on the time limit of a call about this product."""
     without_picture: str | None = None
-    """Why the model gets the text alone, although the product has a picture."""
+    """Why the model gets only the text, although the product has a picture; None: it gets both."""
     fetched: dict[str, DecodedPicture] = field(default_factory=dict)
     """The product's pictures by address, fetched once for all questions."""
     missing_pictures: dict[str, str] = field(default_factory=dict)
@@ -67,27 +67,29 @@ class JobProduct:
 
     @property
     def versions(self) -> dict[StepName, str]:
-        """The version of the question that each answer was given to."""
+        """The version of its question, for each answer that the product has."""
         return {step: given.step_version for step, given in self.provenance.items()}
 
     def pictures_lacking(self) -> str | None:
-        """What the model was not shown of its pictures, and why."""
+        """Which of its pictures the model did not get, and why; None if it got all."""
         if self.without_picture is not None or not self.missing_pictures:
             return self.without_picture
         several = len(self.stored.product.pictures)
         return shown_in_part_reason(several, [*self.missing_pictures.values()])
 
     def subject(self, doubted_unit: str | None = None) -> Subject:
-        """As a step sees it."""
+        """The product as a question gets it. `doubted_unit` is a unit of mass that the model seems
+        to confuse.
+        """
         return Subject(self.stored.product, self.answers, doubted_unit)
 
     def forget(self) -> None:
-        """What was kept is not enough after all."""
+        """Drop all answers that were kept."""
         for kept in (self.answers, self.provenance, self.call_ids):
             kept.clear()
 
     def keep(self, answer: Answer, provenance: AnswerProvenance, cost_usd: float) -> None:
-        """Note an accepted answer with where it came from: the two never part."""
+        """Add an accepted answer with its provenance and cost."""
         self.answers[answer.step] = answer
         self.provenance[answer.step] = provenance
         self.cost_usd += cost_usd
@@ -100,7 +102,9 @@ async def load_groups(
     *,
     simulated: bool,
 ) -> list[list[JobProduct]]:
-    """The products that still belong to each job, with every answer that still holds."""
+    """For each job, the products that still belong to it, with their answers that are still
+    valid.
+    """
     stored = await load_job_products(connection, job_ids)
     groups: dict[int | None, list[JobProduct]] = {job_id: [] for job_id in job_ids}
     for product in await with_answers(connection, stored, questions, simulated=simulated):
@@ -115,7 +119,7 @@ async def with_answers(
     *,
     simulated: bool,
 ) -> list[JobProduct]:
-    """The products, each with every answer of it that still holds."""
+    """The products, each with its stored answers that are still valid and its corrections."""
     fingerprint_of = {s.id: s.product.question_fingerprint() for s in stored}
     found = await load_answers(
         connection, fingerprint_of, questions.steps.names, simulated=simulated
@@ -135,7 +139,7 @@ def keep_held(
     stored: Mapping[tuple[StepName, str], StoredAnswer],
     questions: Questions,
 ) -> dict[StepName, Answer]:
-    """Give the product those of the stored answers that still hold; returns what it has then."""
+    """Add those of the stored answers that are still valid; returns all answers of the product."""
     read = _read(stored, questions.steps)
     for held in questions.held(read).items():
         answer = stored[held]
@@ -147,8 +151,9 @@ def keep_held(
 def weigh_group(
     weigher: Weigher, products: Sequence[JobProduct]
 ) -> tuple[list[StoredFootprint], dict[int, tuple[str, str]]]:
-    """The footprints of completely answered products, and (kind of error, reason) by product id of
-    those without.
+    """Compute the footprints of products about which all questions are answered.
+
+    Returns the footprints, and for the products that have none (kind of error, reason) by id.
     """
     weighed: list[StoredFootprint] = []
     failed: dict[int, tuple[str, str]] = {}
@@ -172,9 +177,7 @@ def weigh_group(
 def _read(
     stored: Mapping[tuple[StepName, str], StoredAnswer], steps: Steps
 ) -> dict[tuple[StepName, str], Answer]:
-    """The answers that can be read; an answer in another form is left out, and the question asked
-    again.
-    """
+    """The answers that this version can read; for the others the question is asked again."""
     read = {}
     for (step, version), answer in stored.items():
         with suppress(AnswerMalformed):

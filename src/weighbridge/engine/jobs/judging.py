@@ -1,5 +1,5 @@
-"""What becomes of a reply: answers are kept or refused, complete products computed, and all is
-recorded.
+"""Processes a reply: accepts or refuses its answers, computes the footprints of products that are
+complete, and records everything.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from weighbridge.steps.base import Accepted, Refusal
     from weighbridge.weighing.weigh import Weigher
 
-    Reason = tuple[str, str]
+    Reason = tuple[str, str]  # kind of error, and the reason for people
 
 
 class Judge:
-    """One per process."""
+    """Processes replies; one per process. `spent` is shared with `Failures`."""
 
     def __init__(
         self,
@@ -55,9 +55,12 @@ class Judge:
         self._prompts = PromptWatch()
 
     async def take(self, in_flight: InFlightCall, reply: CallReply) -> tuple[set[int], int]:
-        """Returns (products that left the group, tokens used).
+        """Accept what is usable of a reply, and record it.
 
-        Raises JobLost when another worker has the job; what was paid for is stored all the same.
+        Returns the ids of the products that left the group, and the tokens of the call.
+
+        Raises:
+            JobLost: another worker has the job; the call and its answers are stored all the same.
         """
         question, group = in_flight.question, in_flight.group
         latency_s = self._context.clock.monotonic_s() - in_flight.started_s
@@ -73,7 +76,7 @@ class Judge:
             product.id for product in group if product.attempts and product.code in accepted.answers
         ]
         kept = self._keep(in_flight, accepted, share_usd, reply)
-        if in_flight.lane is not Lane.BATCH:  # a batch lies at the provider for hours
+        if in_flight.lane is not Lane.BATCH:  # a batch may wait at the provider for hours
             unanswered = [product.id for product in group if product.code not in accepted.answers]
             longest_s = self._context.provider.longest_call_s
             self._spent.add(unanswered, min(latency_s, longest_s))
@@ -109,8 +112,8 @@ class Judge:
     async def _record(
         self, in_flight: InFlightCall, outcome: Outcome, accepted: Accepted, unusable: str | None
     ) -> frozenset[int]:
-        """Store what has come of the call, say it, and tell the brake; returns the products that
-        stay in the job.
+        """Store and log the outcome of the call, and tell the brake; returns the ids of the
+        products that stay in the job.
         """
         stay = await self._recorder.record(outcome)
         self._spent.forget((*outcome.given_up, *(done.product_id for done in outcome.finished)))
@@ -122,8 +125,8 @@ class Judge:
         return stay
 
     async def _watch_prompts(self, in_flight: InFlightCall, reply: CallReply) -> None:
-        """Stop the queue when the server turns out to cut prompts: its answers are about half of
-        what was asked.
+        """Stop the queue if the server is found to cut prompts: its answers are then about a part
+        of the question only.
         """
         ours = in_flight.permit.call.prompt_tokens
         if reason := self._prompts.observe(ours, reply.usage.input_tokens):
@@ -132,7 +135,7 @@ class Judge:
     async def _tell_brake(
         self, in_flight: InFlightCall, accepted: Accepted, unusable: str | None
     ) -> None:
-        """Count the reply as usable or not: too many unusable ones stop the queue."""
+        """Report a usable or unusable reply to the brake; too many unusable ones stop the queue."""
         if unusable is None:
             await self._context.brake.passed()
             return
@@ -144,9 +147,9 @@ class Judge:
     def _keep(
         self, in_flight: InFlightCall, accepted: Accepted, share_usd: float, reply: CallReply
     ) -> list[StoredAnswer]:
-        """Add the accepted answers to the products; returns them in storage form.
+        """Add the accepted answers to the products; returns the answers to be stored.
 
-        A product's share of the cost of the call is divided among the answers it got.
+        `share_usd` is each product's share of the cost, and is divided among its answers.
         """
         steps = self._context.questions.steps
         asked = self._context.provider
@@ -184,7 +187,9 @@ class Judge:
 
 
 def unusable_kind(accepted: Accepted) -> str | None:
-    """The kind of the first refusal, when no answer of a reply was accepted."""
+    """The kind of error of the first refused answer, if no answer of the reply was accepted; else
+    None.
+    """
     if accepted.answers or not accepted.refusals:
         return None
     return type(accepted.refusals[0].error).__name__
@@ -193,7 +198,9 @@ def unusable_kind(accepted: Accepted) -> str | None:
 def sort_refusals(
     group: Sequence[JobProduct], refusals: Sequence[Refusal], spent: TimeSpent
 ) -> tuple[dict[int, Reason], dict[int, Reason]]:
-    """(asked again alone, given up) by product id, each with kind of error and reason."""
+    """The products to be asked about again alone, and those to be given up: (kind of error, reason)
+    by product id.
+    """
     asked_alone: dict[int, Reason] = {}
     given_up: dict[int, Reason] = {}
     products = {product.code: product for product in group}

@@ -1,12 +1,11 @@
-"""Orphaned calls: the worker died or lost the connection, so their replies are fetched from the
+"""Fetches the replies to orphaned calls, whose worker died or lost the connection, from the
 provider's store.
 
-Used by `worker.py` where the option is on (docs/decisions/0012). Every call is sent with a key, and
-the key is committed with its permit: at any moment the open calls in the database are all that may
-have been paid for without being on record. Whoever takes up one of their products comes here first.
-If the provider stores nothing or lists replies late, the worst that happens is that the question is
-asked again, as without the option. How replies are stored and found:
-https://platform.openai.com/docs/api-reference/chat
+Used by `worker.py` if the option is on (docs/decisions/0012). Every call is sent with a key, which
+is committed with the call's permit. So the open calls in the database are all calls that may have
+been billed without being recorded. A worker that gets a product of such a call looks here first. If
+the provider stores nothing or lists replies late, the question is asked again, as without the
+option. How replies are stored and found: https://platform.openai.com/docs/api-reference/chat
 """
 
 from __future__ import annotations
@@ -40,21 +39,25 @@ if TYPE_CHECKING:
     from weighbridge.steps import Question
 
 LIST_DELAY_S: Final = 15.0
-"""How long after its end a completion may still be missing from the list. The provider promises
-nothing; the tests of OpenAI's own .NET library wait five seconds
-(https://github.com/openai/openai-dotnet)."""
+"""Time after its end within which a completion may still be missing from the provider's list. The
+provider states none; the tests of OpenAI's own .NET library wait five seconds
+(https://github.com/openai/openai-dotnet).
+"""
 SLOWER: Final = 2.0
-"""A call is assumed to be running for up to this many times the slowest of the last thousand. It
-may never have been sent, and then there is nothing to wait for."""
+"""A call may still be running for up to this factor times the slowest of the last thousand calls.
+(It may also never have been sent; then there is no reply to wait for.)
+"""
 LEAST_LATENCY_S: Final = 5.0
+"""The slowest call is taken to have lasted at least this long."""
 FIRST_PAUSE_S: Final = 1.0
 READ_BATCH: Final = 256
-"""Groups whose open calls are read by one query."""
+"""Number of groups whose open calls are read by one query."""
 LONGEST_PAUSE_S: Final = 30.0
+"""The pause between two look-ups begins with `FIRST_PAUSE_S` and doubles up to this."""
 
 
 class OrphanedCalls:
-    """One per process."""
+    """Fetches stored replies; one per process."""
 
     def __init__(self, context: EngineContext) -> None:
         self._context = context
@@ -62,11 +65,11 @@ class OrphanedCalls:
         self._read_batched = Batcher(self._read_about, READ_BATCH)
 
     def new_key(self) -> str | None:
-        """For a call that is about to be sent; None where the provider stores no replies."""
+        """A key for a call that is about to be sent; None if the provider stores no replies."""
         return uuid4().hex if self._context.provider.keeps_replies else None
 
     def open_call(self, key: str, question: Question, group: Sequence[JobProduct]) -> OpenCall:
-        """What is to be known of a call if nobody ever ends it; the permit adds what it costs."""
+        """The record of a call that is about to be sent; its cost is added with the permit."""
         return OpenCall(
             key=key,
             provider=self._context.provider.name,
@@ -79,14 +82,14 @@ class OrphanedCalls:
         )
 
     async def about(self, group: Sequence[JobProduct]) -> list[OpenCall]:
-        """The open calls of other workers about these products."""
+        """The open calls of dead workers about any of these products."""
         return await self._read_batched(group) if self._context.provider.keeps_replies else []
 
     async def _read_about(self, groups: Sequence[Sequence[JobProduct]]) -> list[list[OpenCall]]:
-        """For each group, the open calls of workers that are gone about its products."""
+        """For each group, the open calls of dead workers about any of its products."""
         ids = [{product.id for product in group} for group in groups]
 
-        async def read() -> list[OpenCall]:
+        async def read_open_calls() -> list[OpenCall]:
             async with self._context.database.pool.acquire() as connection:
                 return await open_calls.about(
                     connection,
@@ -95,16 +98,16 @@ class OrphanedCalls:
                     simulated=self._context.provider.simulated,
                 )
 
-        found = await self._context.database_retry(read)
+        found = await self._context.database_retry(read_open_calls)
         return [[c for c in found if not of_group.isdisjoint(c.product_ids)] for of_group in ids]
 
     async def fetch(self, call: OpenCall, job_id: int) -> tuple[InFlightCall, CallReply] | None:
-        """The reply, and the call as if this worker had made it; None if there is none or it is not
-        needed.
+        """Fetch the reply to an open call; returns the call, as if this worker had made it, and the
+        reply. None if there is no reply, or no product needs it any more.
 
         Raises:
             QueueStopped, JobLost: as for a call.
-            ProviderError: one that waiting does not cure.
+            ProviderError: an error after which the provider need not be asked again.
         """
         known = (*self._context.questions.alone, self._context.questions.together)
         question = next((q for q in known if q.name == call.question), None)
@@ -117,7 +120,7 @@ class OrphanedCalls:
     async def reply_to(
         self, in_flight: InFlightCall, error: ProviderError
     ) -> tuple[InFlightCall, CallReply] | None:
-        """The same for a call of this worker whose connection broke before the reply arrived.
+        """As `fetch`, for a call of this worker whose connection broke before the reply arrived.
 
         Raises:
             QueueStopped, JobLost, ProviderError: as `fetch`.
@@ -132,12 +135,10 @@ class OrphanedCalls:
         return await self._wait_for(call, in_flight.question, in_flight.group, in_flight.job_id)
 
     async def _still_asked(self, call: OpenCall, question: Question) -> list[JobProduct]:
-        """The products of the call that its reply would still answer, whatever job they are in
-        now.
-        """
+        """The products of the call that still need this answer, whatever job they are in now."""
         asked = dict(zip(call.product_ids, call.question_fingerprints, strict=True))
 
-        async def read() -> list[JobProduct]:
+        async def read_products() -> list[JobProduct]:
             async with self._context.database.pool.acquire() as connection:
                 return await with_answers(
                     connection,
@@ -148,7 +149,7 @@ class OrphanedCalls:
 
         return [
             product
-            for product in await self._context.database_retry(read)
+            for product in await self._context.database_retry(read_products)
             if not any(step in product.answers for step in question.steps)
             and all(needed in product.answers for needed in question.needs)
             and question.version(product.versions) == call.step_version
@@ -158,9 +159,10 @@ class OrphanedCalls:
     async def _wait_for(
         self, call: OpenCall, question: Question, group: list[JobProduct], job_id: int
     ) -> tuple[InFlightCall, CallReply] | None:
-        """Look until the call must have ended and been listed, counted from its beginning.
+        """Look for the stored reply until the call must have ended and been listed; returns the
+        call and the reply, or None.
 
-        The last look is always one that the provider answered.
+        The last look-up is always one that the provider answered.
         """
         asked = question.request([product.subject() for product in group], call.output_allowance)
         request = asked._replace(key=call.key)
@@ -200,9 +202,10 @@ class OrphanedCalls:
         return None
 
     async def _look_up(self, wanted: PermitRequest) -> tuple[Permit, CallReply | None]:
-        """Ask the provider for a stored reply until it responds.
+        """Ask the provider for a stored reply until it responds; returns the permit, and the reply
+        or None.
 
-        Reserves a request, because the look-up may count against the limit.
+        Each look-up reserves a request, because it may count against the limit.
         """
         failures = 0
         while True:
@@ -217,6 +220,7 @@ class OrphanedCalls:
             await self._context.governor.sleep(action.delay_s)
 
     async def _find(self, wanted: PermitRequest) -> tuple[Permit, CallReply | ProviderError | None]:
+        """Look once, with a permit; the result is the reply, None if there is none, or an error."""
         async with self._context.governor.permit(wanted) as permit:
             try:
                 reply = await self._context.provider.find(wanted.single.request)
@@ -226,6 +230,7 @@ class OrphanedCalls:
             return permit, reply
 
     async def _longest_call_s(self) -> float:
+        """How long a call can take, by the slowest of the last ones and the time limit."""
         async with self._context.database.pool.acquire() as connection:
             seen_s = await calls.slowest_s(connection)
         given_up_s = self._context.provider.longest_call_s
@@ -238,10 +243,12 @@ class OrphanedCalls:
             return await open_calls.is_open(connection, key)
 
     async def _give_up(self, key: str) -> None:
+        """Record that no reply to this call is expected any more."""
         async with self._context.database.pool.acquire() as connection:
             await open_calls.give_up(connection, key)
 
     def _say_not_found(self, job_id: int) -> None:
+        """Log that there is no stored reply, or once that the provider stores none at all."""
         if self._context.provider.keeps_replies:
             say_not_fetched(job_id)
         elif not self._has_said_nothing_kept:

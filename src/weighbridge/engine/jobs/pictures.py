@@ -1,4 +1,6 @@
-"""Which pictures go with a question: stored ones, those at the product's addresses, or none."""
+"""Loads the pictures that are sent with a question: stored ones, and those at the product's
+addresses.
+"""
 
 from __future__ import annotations
 
@@ -24,24 +26,26 @@ if TYPE_CHECKING:
 
 
 class ShownPicture(NamedTuple):
-    """What the provider is sent: an address, or the picture itself as a data: URL."""
+    """A picture as it is sent to the provider: its address, or the picture itself as a
+    data: URL.
+    """
 
     url: str
-    size_px: tuple[int, int] | None = None  # None: only the provider will see it
+    size_px: tuple[int, int] | None = None  # None: unknown, as only the provider fetches it
 
 
 class Pictures:
-    """One per process."""
+    """Loads pictures; one per process."""
 
     def __init__(self, context: EngineContext) -> None:
         self._context = context
 
     async def shown(self, product: JobProduct) -> tuple[ShownPicture, ...]:
-        """The product's pictures, without those that cannot be had.
+        """The product's pictures, without those that cannot be fetched.
 
         Raises:
-            PictureRefused, PictureUnreachable: one cannot be had, and all are required.
-            QueueStopped: this process takes up no more work.
+            PictureRefused, PictureUnreachable: one cannot be fetched, and all are required.
+            QueueStopped: the queue was stopped, or this process is draining.
         """
         if product.without_picture is not None:
             return ()
@@ -54,26 +58,30 @@ class Pictures:
         shown = []
         for picture in pictures:
             if not isinstance(picture, str):
-                shown.append(await self._stored(picture))
+                shown.append(await self._load(picture))
             elif source is None:
                 shown.append(ShownPicture(picture))
             elif picture in product.fetched:
-                shown.append(_fetched(product.fetched[picture]))
+                shown.append(_as_data_url(product.fetched[picture]))
         return tuple(shown)
 
-    async def _stored(self, picture: Picture) -> ShownPicture:
-        async def read() -> bytes:
+    async def _load(self, picture: Picture) -> ShownPicture:
+        """A picture from the database."""
+
+        async def read_picture() -> bytes:
             async with self._context.database.pool.acquire() as connection:
                 return await products.load_picture(connection, picture.sha256)
 
-        data = await self._context.database_retry(read)
+        data = await self._context.database_retry(read_picture)
         size_px = picture.width_px, picture.height_px
         return ShownPicture(_data_url(picture.media_type, data), size_px)
 
     async def _fetch(
         self, source: PicturesByAddress, product: JobProduct, addresses: Sequence[str]
     ) -> None:
-        """Fetch all that are not there yet; note those that cannot be had."""
+        """Fetch the pictures that were not tried yet into `product.fetched`; note why others cannot
+        be fetched.
+        """
         tried = product.fetched.keys() | product.missing_pictures.keys()
         wanted = [address for address in addresses if address not in tried]
         bounds = useful_size(self._context.provider.model)
@@ -97,7 +105,7 @@ class Pictures:
             product.without_picture = "; ".join(dict.fromkeys(missing))
 
 
-def _fetched(picture: DecodedPicture) -> ShownPicture:
+def _as_data_url(picture: DecodedPicture) -> ShownPicture:
     size_px = picture.width_px, picture.height_px
     return ShownPicture(_data_url("image/jpeg", picture.data), size_px)
 

@@ -1,5 +1,5 @@
-"""Keeps what is learned of the provider in the database, across restarts: which parameters the
-server takes, what the operator should know, how long answers are.
+"""Stores in the database what is learned about the provider: which parameters the server accepts,
+notices for the operator, and how long answers are.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection, Database
 
 SAVE_EVERY: Final = 100
-"""Observations between two saves; losing a few only makes an allowance slightly too generous."""
+"""Number of replies between two saves; losing a few only makes an allowance slightly too large."""
 
 
 class ProviderMemory:
-    """One per process."""
+    """Stores what is learned about the provider; one per process."""
 
     def __init__(self, database: Database, provider: Provider, lengths: OutputAllowances) -> None:
         self._database = database
@@ -37,7 +37,7 @@ class ProviderMemory:
         self._known: tuple[str, Mapping[str, Any], tuple[str, ...]] | None = None
 
     async def recall(self, connection: Connection) -> None:
-        """Take up what earlier processes learned of this server and model."""
+        """Load what earlier processes have learned about this server and model."""
         facts = await provider_facts.load(connection, self._provider.name, self._provider.model)
         self._lengths.load(facts.output_lengths)
         self._provider.recall(facts.learned)
@@ -45,9 +45,8 @@ class ProviderMemory:
     def observe(
         self, question: Question, group_size: int, reply: CallReply, attempts: int = 0
     ) -> None:
-        """Learn from a reply; a truncated one says that more was needed.
-
-        `attempts`: how many unusable answers there were before it.
+        """Learn from the length of a reply. `attempts` is the number of unusable answers
+        before it.
         """
         truncated = reply.finish_reason is FinishReason.LENGTH
         if reply.usage.output_tokens > 0:
@@ -56,8 +55,8 @@ class ProviderMemory:
             self._unsaved += 1
 
     async def save_if_due(self, *, now: bool = False) -> None:
-        """Write lengths now and then, and all else as soon as it is known. While the database is
-        unavailable it stays in memory.
+        """Save what was learned, if there is enough of it: lengths after `SAVE_EVERY` replies or at
+        `now`, all else at once. If the database is unavailable, the next call tries again.
         """
         provider, unsaved = self._provider, self._unsaved
         learned, notices = provider.learned(), provider.notices
@@ -65,7 +64,7 @@ class ProviderMemory:
         is_news = (provider.name, kept, notices) != self._known
         if not is_news and unsaved < SAVE_EVERY and not (now and unsaved):
             return
-        self._say_news(kept, notices)
+        self._log_news(kept, notices)
         known_before, self._known = self._known, (provider.name, kept, notices)
         self._unsaved = 0
         facts = ProviderFacts(provider.name, provider.model, learned, notices, self._lengths.dump())
@@ -76,8 +75,8 @@ class ProviderMemory:
             self._known = known_before
             self._unsaved += unsaved  # next time
 
-    def _say_news(self, learned: Mapping[str, Any], notices: Sequence[str]) -> None:
-        """What was known at the start was said there."""
+    def _log_news(self, learned: Mapping[str, Any], notices: Sequence[str]) -> None:
+        """Log what was learned since the last save; not what was known at the start."""
         if self._known is None:
             return
         _, learned_before, notices_before = self._known

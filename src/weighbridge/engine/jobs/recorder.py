@@ -1,11 +1,12 @@
-"""One finished call is one transaction: the call, its answers, and the new state of each product.
+"""Records a finished call in one transaction: the call, its answers, and the new state of each
+product.
 
-Calls that finish while another is being written share the next transaction: at 300 calls/s one
-commit (3 ms of disk) serves ten of them.
+Calls that finish while another is being written share the next transaction: at 300 calls/s, ten of
+them share one commit (3 ms of disk).
 
 What was paid for is written however long the database is unavailable. Products that no longer
-belong to the job are left as they are: they may have been changed, deleted or taken over while the
-call was in flight.
+belong to the job are not changed: they may have been edited, deleted or taken over while the call
+was in flight.
 """
 
 from __future__ import annotations
@@ -39,17 +40,15 @@ if TYPE_CHECKING:
     from weighbridge.store.footprints import StoredFootprint
 
 Reasons = Mapping[int, tuple[str, str]]
-"""product id → (kind of error, reason a person can act on)"""
+"""By product id: kind of error, and reason for the operator."""
 
 V = TypeVar("V")
 
 RECORD_BATCH: Final = 96
-"""Finished calls in one transaction."""
+"""The most finished calls in one transaction."""
 WRITERS: Final = 3
-"""Transactions at once while that many calls wait: one is assembled while PostgreSQL works on
-another.
-A single one with 256 calls left each side waiting for the other, and a catalogue took a tenth
-longer.
+"""The most transactions at the same time: one is assembled while PostgreSQL works on another. With
+a single one of 256 calls each waited for the other, and a catalogue took a tenth longer.
 """
 
 
@@ -59,61 +58,63 @@ _NOTHING: Final[Mapping[int, Any]] = MappingProxyType({})
 class Outcome(NamedTuple):
     """Everything that one call, or the end of a job, changes.
 
-    `split` are the new, smaller groups that products of this job move to. `forgiven` are products
-    whose earlier attempts failed and that are answered now: their attempts count from 0 again.
+    `finished` are new footprints. Products in `asked_alone` and `split` move to new jobs, with one
+    product or with each of the given groups. `given_up` have failed. `forgiven` are products whose
+    earlier attempts failed and that are answered now: their attempts count from 0 again.
     """
 
     job_id: int
     call: CallRecord | None = None
     answers: Sequence[StoredAnswer] = ()
-    borrowed: Sequence[StoredAnswer] = ()  # of a sibling, with the call that gave them
+    borrowed: Sequence[StoredAnswer] = ()  # about another product, with the call that gave them
     finished: Sequence[StoredFootprint] = ()
     asked_alone: Reasons = _NOTHING
     given_up: Reasons = _NOTHING
     split: Sequence[Sequence[int]] = ()
     forgiven: Sequence[int] = ()
-    wasted_usd: Mapping[int, float] = _NOTHING  # where no answer carries it
-    is_asked_again: bool = False  # an empty reply of a batch: its question waits for the next
+    wasted_usd: Mapping[int, float] = _NOTHING  # cost by product id that is in no answer
+    is_asked_again: bool = False  # an empty reply of a batch: the next batch asks again
 
     def leaving_ids(self) -> set[int]:
-        """Products that leave the job."""
+        """The ids of the products that leave the job."""
         ids = {*self.asked_alone, *self.given_up}
         ids.update(footprint.product_id for footprint in self.finished)
         ids.update(product_id for part in self.split for product_id in part)
         return ids
 
     def product_ids(self) -> set[int]:
-        """All products that it touches."""
+        """The ids of all products that are changed or get answers."""
         answered = (*self.answers, *self.borrowed)
         return self.leaving_ids() | {answer.product_id for answer in answered}
 
     def only(self, membership: Membership) -> Outcome:
-        """The part that still applies.
+        """The part of this outcome that still applies, now that only the products in `membership`
+        belong to the job.
 
-        Answers of existing products stay: each names its own question.
+        Answers about all products that still exist stay: each names its own question.
         """
         belongs = membership.revision_of
         if belongs.keys() >= self.product_ids() and all(
             belongs[f.product_id] == f.revision for f in self.finished
         ):
-            return self  # nearly always: nothing else happened to the products
+            return self  # nearly always: the products have not changed
         return self._replace(
             answers=[a for a in self.answers if a.product_id in membership.existing],
             borrowed=[a for a in self.borrowed if a.product_id in belongs],
             finished=[f for f in self.finished if belongs.get(f.product_id) == f.revision],
-            asked_alone=_of(self.asked_alone, belongs),
-            given_up=_of(self.given_up, belongs),
+            asked_alone=_only_those(self.asked_alone, belongs),
+            given_up=_only_those(self.given_up, belongs),
             forgiven=[i for i in self.forgiven if i in belongs],
             split=[kept for part in self.split if (kept := [i for i in part if i in belongs])],
         )
 
 
-def _of(reasons: Mapping[int, V], belongs: Mapping[int, int]) -> dict[int, V]:
+def _only_those(reasons: Mapping[int, V], belongs: Mapping[int, int]) -> dict[int, V]:
     return {product_id: why for product_id, why in reasons.items() if product_id in belongs}
 
 
 class Recorder:
-    """One per process; `manager_id` is the identity under which it holds jobs."""
+    """Records calls; one per process. `manager_id` is the id under which the process holds jobs."""
 
     def __init__(self, database: Database, database_retry: DatabaseRetry, manager_id: UUID) -> None:
         self._database = database
@@ -122,7 +123,8 @@ class Recorder:
         self._write_batched = Batcher(self._write_with_retry, RECORD_BATCH, WRITERS)
 
     async def record(self, outcome: Outcome) -> frozenset[int]:
-        """Write it, all or nothing and exactly once; returns the products that stay in the job.
+        """Write the outcome, all or nothing and exactly once; returns the ids of the products that
+        stay in the job.
 
         Raises:
             JobLost: another worker has the job. The call and its answers were stored, nothing else.
@@ -133,30 +135,34 @@ class Recorder:
         return frozenset(membership.revision_of.keys() - outcome.leaving_ids())
 
     async def _write_with_retry(self, outcomes: Sequence[Outcome]) -> list[Membership]:
+        """Write the outcomes in one transaction, which is repeated until it succeeds; returns for
+        each the products that still belonged to the job.
+        """
         tries = count()
 
-        async def write() -> list[Membership]:
+        async def write_outcomes() -> list[Membership]:
             async with self._database.transaction() as connection:
                 return await self._write(connection, outcomes, again=next(tries) > 0)
 
-        return await self._database_retry(write)
+        return await self._database_retry(write_outcomes)
 
     async def release(self, job_id: int) -> None:
         """Return the job's remaining products to `pending`, unless another worker has the job."""
 
-        async def write() -> None:
+        async def release_if_held() -> None:
             async with self._database.transaction() as connection:
                 if await is_held(connection, job_id, self._manager_id):
                     await products.release_jobs(connection, [job_id])
 
-        await self._database_retry(write)
+        await self._database_retry(release_if_held)
 
     async def _write(
         self, connection: Connection, outcomes: Sequence[Outcome], *, again: bool
     ) -> list[Membership]:
-        """Write all of these outcomes in the present transaction, as far as they still apply.
+        """Write these outcomes in the present transaction, as far as they still apply; returns for
+        each the products that still belong to the job.
 
-        `again`: an earlier try may have been committed.
+        `again`: this is a retry, and the try before it may have been committed.
         """
         memberships = await lock_job_products(
             connection, [(o.job_id, o.product_ids()) for o in outcomes], self._manager_id
@@ -167,7 +173,7 @@ class Recorder:
             # The connection may have broken after the commit, before its confirmation.
             if not (again and await _is_written(connection, outcome))
         ]
-        new = await _claimed(connection, new)
+        new = await _without_recorded_calls(connection, new)
         with_calls = [(outcome, outcome.call) for outcome in new if outcome.call is not None]
         call_ids = await calls.insert_calls(connection, [call for _, call in with_calls])
         await answers.insert_answers(
@@ -189,15 +195,17 @@ class Recorder:
 
 
 async def _is_written(connection: Connection, outcome: Outcome) -> bool:
+    """Whether the outcome's call is in the database already."""
     call = outcome.call
     return call is not None and await is_recorded(
         connection, call.job_id, call.step, call.started_at
     )
 
 
-async def _claimed(connection: Connection, outcomes: list[Outcome]) -> list[Outcome]:
-    """Drop calls that are on record already: two workers may have had the same reply, one from its
-    connection and one from the provider's store. It was paid for once, and counts once.
+async def _without_recorded_calls(connection: Connection, outcomes: list[Outcome]) -> list[Outcome]:
+    """The outcomes, without calls that are recorded already. Two workers may have got the same
+    reply, one from its connection and one from the provider's store; it was billed once, and must
+    count once.
     """
     answered, empty = set[str](), set[str]()
     for outcome in outcomes:
@@ -217,7 +225,7 @@ async def _claimed(connection: Connection, outcomes: list[Outcome]) -> list[Outc
 
 
 async def _move(connection: Connection, outcomes: Sequence[Outcome]) -> None:
-    """Move the products to their next state or job."""
+    """Move the products of these outcomes to their next state or job."""
     job_of = {done.product_id: outcome.job_id for outcome in outcomes for done in outcome.finished}
     if job_of:
         await footprints.upsert_footprints(
@@ -249,10 +257,11 @@ async def _move(connection: Connection, outcomes: Sequence[Outcome]) -> None:
 
 
 async def _ask_alone(connection: Connection, outcome: Outcome) -> None:
+    """Give each product that is to be asked about alone a job of its own."""
     leaving = await products.leave_group(
         connection, outcome.job_id, outcome.asked_alone, outcome.wasted_usd
     )
-    # Priority: the others of the batch are nearly done, and it should not wait long for these.
+    # With priority: the other products of the batch are nearly done, and it must wait for these.
     new_jobs = await jobs.enqueue_jobs(connection, len(leaving), priority=1)
     await products.move_to_jobs(connection, dict(zip(leaving, new_jobs, strict=True)))
     await jobs.route(connection, new_jobs)

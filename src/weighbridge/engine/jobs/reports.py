@@ -1,4 +1,4 @@
-"""The worker's log lines; people grep for them."""
+"""Writes the worker's log lines, whose wording users search for."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ _HEADLINES: Final = {
 
 
 def say_begun(job_id: int, group: Sequence[JobProduct]) -> None:
-    """Work on a group begins. A product with a picture has its calls to itself, so no batch."""
+    """Log that work on a group begins. A product with a picture is always alone, and so is not
+    called a batch.
+    """
     if group[0].stored.product.has_image:
         telemetry.info(
             "product_started",
@@ -54,7 +56,7 @@ def say_begun(job_id: int, group: Sequence[JobProduct]) -> None:
 
 
 def say_ended(job_id: int, group: Sequence[JobProduct], tokens: int) -> None:
-    """A group has been through its steps."""
+    """Log that all questions about a group were asked, and the tokens used."""
     with_picture = group[0].stored.product.has_image
     what = "Picture" if with_picture else "Batch"
     telemetry.info(
@@ -66,7 +68,7 @@ def say_ended(job_id: int, group: Sequence[JobProduct], tokens: int) -> None:
 
 
 def say_failed_call(job_id: int, error: ProviderError, action: Action) -> None:
-    """A call got no reply. One that is waited out is a warning: nobody has to do anything."""
+    """Log a failed call: as a warning if it is only retried later, else as an error."""
     say = telemetry.warning if isinstance(action, Wait) else telemetry.error
     say(
         "group_failed",
@@ -79,17 +81,17 @@ def say_failed_call(job_id: int, error: ProviderError, action: Action) -> None:
 
 
 def say_lost(job_id: int) -> None:
-    """Another worker has the job now."""
+    """Log that another worker has the job now."""
     telemetry.warning("job_lost", f"⚠️ Job {job_id} was taken over by another worker", job_id=job_id)
 
 
 def say_crashed(job_id: int, error: Exception) -> None:
-    """A bug of ours; call it in an except block."""
+    """Log a crash, which is a bug of ours, with its traceback; call this in an except block."""
     telemetry.crashed("job_crashed", f"❌ Job {job_id} crashed: {error!r}", job_id=job_id)
 
 
 def say_without_picture(code: str, error: WeighbridgeError) -> None:
-    """A picture that cannot be had costs the picture, not the product."""
+    """Log that a product is processed without its picture, and why."""
     telemetry.warning(
         "asked_without_picture",
         f"⚠️ Product {code} is processed without its picture: {error}",
@@ -99,12 +101,12 @@ def say_without_picture(code: str, error: WeighbridgeError) -> None:
 
 
 def say_stopped(reason: str) -> None:
-    """No call can succeed until a person has acted."""
+    """Log that the queue was stopped because the operator must act."""
     telemetry.error("queue_stopped", f"🛑 Queue stopped: {reason}", reason=reason)
 
 
 def say_broken_off(job_id: int, error: ProviderError) -> None:
-    """A connection broke after the request had been sent."""
+    """Log that a connection broke after the request had been sent."""
     telemetry.warning(
         "call_broken_off",
         f"⚠️ Connection lost during the call of group {job_id}; looking for the reply at the provider",
@@ -114,7 +116,7 @@ def say_broken_off(job_id: int, error: ProviderError) -> None:
 
 
 def say_fetched(job_id: int, products: int) -> None:
-    """The provider had stored the reply to an interrupted call."""
+    """Log that the reply to an interrupted call was found at the provider."""
     telemetry.info(
         "reply_fetched",
         f"📥 Recovered a paid reply about {counted(products, 'product')} from the provider",
@@ -124,7 +126,7 @@ def say_fetched(job_id: int, products: int) -> None:
 
 
 def say_not_fetched(job_id: int) -> None:
-    """The provider has no stored reply to a call that was cut off."""
+    """Log that the provider has no stored reply to an interrupted call."""
     telemetry.info(
         "reply_not_stored",
         f"📭 The provider has no reply to the interrupted call of group {job_id}; retrying it",
@@ -133,7 +135,7 @@ def say_not_fetched(job_id: int) -> None:
 
 
 def say_nothing_kept(provider: str) -> None:
-    """The option to store replies cannot work with this provider."""
+    """Log that this provider does not store replies, although the option asks for it."""
     telemetry.warning(
         "replies_not_kept",
         f"⚠️ {provider} does not store replies, although WEIGHBRIDGE_STORE_AT_PROVIDER asks for it: "
@@ -148,7 +150,7 @@ def say_what_happened(
     asked_alone: Mapping[int, tuple[str, str]] | None = None,
     given_up: Mapping[int, tuple[str, str]] | None = None,
 ) -> None:
-    """The result of each product of a group."""
+    """Log the result of each product of a group: completed, failed or retried alone."""
     done = {footprint.product_id for footprint in finished}
     for product in group:
         if product.id in done:

@@ -1,7 +1,8 @@
-"""A product gets the answers that were given earlier to the same text: no call is made.
+"""Gives a product the answers that were given earlier about the same text, so that no call is
+needed.
 
-The text may have had another code, stood in another catalogue, or belonged to a product that was
-deleted since. What is reused says so: `AnswerProvenance.reused`.
+The text may have had another code, been in another catalogue, or belonged to a product that was
+deleted since. A reused answer is marked by `AnswerProvenance.reused`.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 
 def content_key(product: JobProduct, provider: Provider) -> str:
-    """Names what the model is shown of the product but its code, and who is asked. Worked out once
-    for all the answers of a product.
+    """A hash of all that the model gets about the product except its code, and of the provider and
+    model. It is computed once per product.
     """
     if product.content_key is None:
         content = product.stored.product.content()
@@ -38,7 +39,7 @@ async def reuse_answers(
     questions: Questions,
     provider: Provider,
 ) -> None:
-    """Give products without any answer those to the same text, where all steps have one."""
+    """Give the products without any answer those about the same text, if all questions have one."""
     key_of = {
         product.id: content_key(product, provider) for product in products if not product.answers
     }

@@ -1,4 +1,5 @@
-"""One job: a group of products goes through the steps in order; answered steps are skipped.
+"""Runs a job: asks each question about a group of products in order, except those that are already
+answered.
 
 `asking` gets a reply to each question, `judging` decides what to keep of it, and `failures` handles
 calls without a reply.
@@ -44,11 +45,13 @@ if TYPE_CHECKING:
     from weighbridge.weighing.factors_in_use import FactorsInUse, LoadedFactors
 
 LOAD_BATCH: Final = 256
-"""Groups loaded by one query."""
+"""The most groups loaded by one query."""
 
 
 class Parts(NamedTuple):
-    """What a worker is made of. This asker notes no open calls: a batch does so itself."""
+    """The parts of a worker that the batch lane uses too. This asker records no open calls: the
+    lane does that itself.
+    """
 
     asker: Asker
     judge: Judge
@@ -77,22 +80,22 @@ class Worker:
 
     @property
     def parts(self) -> Parts:
-        """What puts questions and takes replies, for the lane that does so in batches."""
+        """The parts that ask questions and process replies, for the batch lane."""
         asker = Asker(self._context, self._judge, self._failures, None)
         return Parts(asker, self._judge, self._recorder, self._failures)
 
     async def follow_factors(self) -> None:
-        """Compute with what is uploaded now.
+        """Compute with the emission factors that are uploaded now.
 
-        The model keeps choosing from the lists of the start: questions in flight are judged by
-        the lists that they were asked with.
+        The lists from which the model chooses stay those of the start of this process, so that a
+        reply is judged by the lists that its question contained.
         """
 
-        async def refresh() -> LoadedFactors:
+        async def refresh_factors() -> LoadedFactors:
             async with self._context.database.pool.acquire() as connection:
                 return await self._factors.refresh(connection)
 
-        now = await self._context.database_retry(refresh)
+        now = await self._context.database_retry(refresh_factors)
         self._weigher.use(now.table, now.questions.steps)
         before, self._computes_with = self._computes_with, now
         if now is not before:
@@ -100,7 +103,7 @@ class Worker:
             telemetry.info("factors_changed", f"Computing with the factors {name}", factors=name)
 
     async def work(self, job_id: int) -> None:
-        """Take the group as far as it goes. Raises nothing but a cancellation."""
+        """Run the job; a crash is recorded as an attempt. Raises nothing but a cancellation."""
         try:
             await self._work(job_id)
         except QueueStopped:
@@ -115,11 +118,11 @@ class Worker:
             self._failures.forget(job_id)
 
     async def _work(self, job_id: int) -> None:
-        """Load the group, finish the products that need no call, and ask each question about the
-        rest.
+        """Load the group, complete the products that need no call, and ask each question about the
+        others.
         """
         group = await self._load_batched(job_id)
-        if self._orphaned and await self._fetch(self._orphaned, group, job_id):
+        if self._orphaned and await self._fetch_replies(self._orphaned, group, job_id):
             group = await self._load_batched(job_id)
         if not group:
             return
@@ -133,7 +136,7 @@ class Worker:
         await self._finish_without_call(answered, job_id)
         group = [product for product in group if product not in answered]
         if group and group[0].stored.lane is Lane.BATCH:
-            # They were to get the answers of another, and could not: a batch takes them along.
+            # They were to get the answers of another variant, and could not: a batch asks for them.
             asked = [product.id for product in group]
             await self._recorder.record(Outcome(job_id, split=[asked]))
             return
@@ -146,9 +149,9 @@ class Worker:
         say_ended(job_id, begun, tokens)
 
     async def _load_groups(self, job_ids: Sequence[int]) -> list[list[JobProduct]]:
-        """The products of each job, with all answers that they have or may take over."""
+        """The products of each job, with their own answers, and with borrowed or reused ones."""
 
-        async def read() -> list[list[JobProduct]]:
+        async def read_groups() -> list[list[JobProduct]]:
             async with self._context.database.pool.acquire() as connection:
                 simulated = self._context.provider.simulated
                 questions = self._context.questions
@@ -159,11 +162,13 @@ class Worker:
                     await reuse_answers(connection, every, questions, self._context.provider)
                 return groups
 
-        return await self._context.database_retry(read)
+        return await self._context.database_retry(read_groups)
 
-    async def _fetch(self, orphaned: OrphanedCalls, group: list[JobProduct], job_id: int) -> bool:
-        """Record the paid replies of workers that died with calls about these products; True if
-        there were any calls.
+    async def _fetch_replies(
+        self, orphaned: OrphanedCalls, group: list[JobProduct], job_id: int
+    ) -> bool:
+        """Fetch and record the replies to calls of dead workers about these products; returns
+        whether there were such calls.
         """
         calls = await orphaned.about(group)
         for call in calls:
@@ -180,15 +185,15 @@ class Worker:
         return bool(calls)
 
     async def _record_crash(self, job_id: int, error: Exception) -> None:
-        """A crash counts as an attempt of each product, which is then retried alone, so that one
-        cannot stop the rest.
+        """Record the crash of a job as an attempt of each of its products, which are then retried
+        alone, so that one of them cannot stop the others.
         """
 
-        async def read() -> list[StoredProduct]:
+        async def read_products() -> list[StoredProduct]:
             async with self._context.database.pool.acquire() as connection:
                 return await products.load_job_products(connection, [job_id])
 
-        in_job = await self._context.database_retry(read)
+        in_job = await self._context.database_retry(read_products)
         failure = InternalError(
             f"Weighbridge itself failed ({type(error).__name__}). The log has the details; please "
             "report it"
@@ -203,7 +208,7 @@ class Worker:
         await self._recorder.record(Outcome(job_id, asked_alone=others, given_up=given_up))
 
     async def _finish_without_call(self, group: list[JobProduct], job_id: int) -> None:
-        """Compute and record products whose answers are all known already."""
+        """Compute and record the footprints of products that have all answers already."""
         if not group:
             return
         finished, failed = weigh_group(self._weigher, group)
@@ -220,8 +225,8 @@ class Worker:
 
 
 def by_version(question: Question, group: list[JobProduct]) -> list[list[JobProduct]]:
-    """The products without an answer, grouped by version: earlier answers are part of a
-    question.
+    """The products that this question is still to be asked about, grouped by the version of the
+    question, which depends on the earlier answers that it contains.
     """
     (step,) = question.steps
     found: dict[str, list[JobProduct]] = {}

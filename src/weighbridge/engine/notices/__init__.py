@@ -1,1 +1,1 @@
-"""Tells the operator what has happened to the queue."""
+"""Notifies the operator of what has happened to the queue."""

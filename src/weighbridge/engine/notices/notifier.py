@@ -1,9 +1,10 @@
-"""Looks every two seconds for something to tell, puts it into the outbox and delivers what is due.
+"""Checks every two seconds if there is something to notify of, puts notices into the outbox, and
+delivers those that are due.
 
-Every process does so. What has been told is one row, locked while it is compared with what is so:
-whichever process looks first tells, over restarts too. Whoever claims a notice has it alone for a
-minute. A process that dies between the arrival and its record leaves the notice to be sent once
-more, with the same id.
+Every process does so. The last state that the operator was told of is one row in the database. It
+is locked while it is compared with the present state, so that only one process notifies of a
+change, also after restarts. A process that claims a notice has it alone for a minute. If it dies
+after the delivery and before recording it, the notice is sent once more, with the same id.
 """
 
 from __future__ import annotations
@@ -31,12 +32,17 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S: Final = 2.0
 LAST_S: Final = 5.0
-"""Time that an ending process gives to open deliveries; the rest waits for the next process."""
+"""Longest time that an ending process spends on deliveries; the next process makes the others."""
 KEPT: Final = timedelta(days=90)
+"""Time after which delivered notices are deleted."""
 
 
 class Notifier:
-    """One per process; without carriers it does nothing."""
+    """Notifies the operator; one per process. Without carriers it does nothing.
+
+    `over_budget` returns why no money is left for the next call, or None. `scope` is the import
+    that this process works on; None: all products.
+    """
 
     def __init__(
         self,
@@ -58,32 +64,37 @@ class Notifier:
         self._one_at_a_time = asyncio.Lock()
 
     async def keep_noting(self) -> None:
-        """Look until cancelled."""
+        """Put notices of changes into the outbox until cancelled."""
         while self._carriers:
             await self.note()
             await self._clock.sleep(LOOK_EVERY_S)
 
     async def keep_delivering(self) -> None:
-        """Deliver until cancelled; beside the looks, which wait for no receiver."""
+        """Deliver notices until cancelled. This is a loop of its own, so that slow receivers do not
+        delay `keep_noting`.
+        """
         while self._carriers:
             await self._deliver_due()
             await self._clock.sleep(LOOK_EVERY_S)
 
     async def note(self) -> None:
-        """Look once, and put what has happened into the outbox."""
+        """Put notices of what has changed since the last check into the outbox."""
         if self._carriers:
-            with contextlib.suppress(*DATABASE_ERRORS, TimeoutError):  # `DatabaseRetry` says it
+            with contextlib.suppress(*DATABASE_ERRORS, TimeoutError):  # `DatabaseRetry` logs it
                 async with self._database.transaction() as connection:
                     await self._note(connection)
 
     async def finish(self) -> None:
-        """Work has ended in this process: tell what is left to tell, within a few seconds."""
+        """At the end of the process: note the last changes and deliver what is due, for at most
+        `LAST_S`.
+        """
         await self.note()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_S):
                 await self._deliver_due()
 
     async def _deliver_due(self) -> None:
+        """Deliver all notices that are due, one after the other."""
         if self._carriers:
             async with self._one_at_a_time:
                 with contextlib.suppress(*DATABASE_ERRORS):
@@ -91,16 +102,18 @@ class Notifier:
                         pass
 
     async def _note(self, connection: Connection) -> None:
-        """Compare what is the case with what was told last, and store a notice of each change."""
+        """Compare the present state with the one last notified of, and store a notice of each
+        change.
+        """
         look = await notices.look(connection, self._scope, self._over_budget())
         told = await notices.lock_told(connection, look)
-        # Once more, under the lock: another process may have told what this look found.
+        # Once more, under the lock: another process may have notified of the same change.
         look = await notices.look(connection, self._scope, self._over_budget())
         happened, after = compare(told, look)
         await notices.put_told(connection, after)
         if self._scope is not None and NoticeKind.FINISHED in happened:
             if self._has_finished:
-                happened.remove(NoticeKind.FINISHED)  # what goes on is the work of others
+                happened.remove(NoticeKind.FINISHED)  # work since then was that of others
             self._has_finished = True
         if not happened:
             return
@@ -125,7 +138,7 @@ class Notifier:
         await notices.add(connection, made, now)
 
     async def _deliver_one(self) -> bool:
-        """Returns whether one was due."""
+        """Deliver one notice that is due; returns whether there was one."""
         now = self._clock.now()
         async with self._database.transaction() as connection:
             notice = await notices.claim(
@@ -150,7 +163,7 @@ class Notifier:
         return True
 
     async def _not_delivered(self, notice: Notice, error: NotDelivered) -> None:
-        """Fix the next try, or give the notice up."""
+        """Store when the next try is due, or that there will be none."""
         wait = None if error.for_good else next_try(notice.attempts)
         now = self._clock.now()
         async with self._database.transaction() as connection:

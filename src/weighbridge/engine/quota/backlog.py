@@ -1,7 +1,8 @@
-"""The backlog target: how many jobs are kept ready, so that a call can go whenever the quota allows
-one.
+"""The backlog target: how many jobs are kept ready, so that a call can be sent whenever the quota
+allows one.
 
-The dispatcher makes jobs up to it; the governor tells by it when the last stretch of a run begins.
+The dispatcher makes jobs up to this number. When no more than this are left, the governor takes it
+that the last stretch of a run begins.
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ if TYPE_CHECKING:
 FEWEST_JOBS_AHEAD: Final = 20
 MOST_JOBS_AHEAD: Final = 5_000
 MINUTES_AHEAD: Final = 1.5
+"""The calls of this many minutes are kept ready."""
 
 
 def backlog_target(state: QueueState, traffic: Traffic) -> int:
-    """Jobs to have at once: a minute and a half of calls, plus twice what Little's law says is in
-    flight.
+    """Number of jobs to have at once: the calls of a minute and a half, plus twice the number in
+    flight by Little's law.
 
-    A job has one call in flight. A provider that admits a full minute's quota in one burst does so
-    again a minute later, and what is not ready then comes late: with twice Little's law alone, the
-    calls of such a minute took 30 s to leave, and the last minute of a run lost them. The half
-    minute on top is for the end of a run (docs/decisions/0018).
+    A job has one call in flight. A provider that accepts a full minute's quota in one burst does so
+    again a minute later, and all these calls must be ready then. (With twice Little's law alone,
+    they took 30 s to be sent, and the last minute of a run was wasted.) The additional half minute
+    is for the end of a run (docs/decisions/0018).
     """
     cap = state.concurrency_cap
     if cap is not None:
@@ -37,9 +39,8 @@ def backlog_target(state: QueueState, traffic: Traffic) -> int:
 
 
 def calls_a_minute(state: QueueState, mean_tokens: float) -> float:
-    """Calls that the quota allows: by requests, or by tokens where these run out first.
-
-    `mean_tokens` 0: unknown.
+    """Calls per minute that the limits on requests and tokens allow. `mean_tokens` are those of a
+    call; 0: unknown.
     """
     by_tokens = state.tokens_per_minute / mean_tokens if mean_tokens else float("inf")
     return min(state.requests_per_minute, by_tokens)

@@ -1,11 +1,11 @@
-"""Stops the queue from failing a whole catalogue because the provider answers wrongly: a 400 to
-everything, refusals, empty or cut texts.
+"""Keeps a whole catalogue from failing because the provider answers every call wrongly: with a 400,
+a refusal, or empty or cut text.
 
-After each bad call it looks at the last calls of all processes (`limits.alike`). If they are bad
-alike, the account is held: nothing is sent but a probe now and then, the products concerned go back
-to `pending` with their attempts forgotten, and when the probes find nothing better the queue stops
-with the server's words. A product that had trouble before a call last passed is no evidence: the
-provider works, and the product fails on its own attempts.
+After each bad call the last calls of all processes are looked at (`limits.alike`). If they are bad
+in the same way, a hold is stored for the account: only a probe is sent now and then, and the
+products concerned return to `pending` with their attempts reset. If the probes fail too, the queue
+stops with the server's message. A product that had bad calls before the last good call is no
+evidence: the provider works, and the product fails by its own attempts.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Database
 
 LEAST_DAY_WAIT_S: Final = 60.0
-"""Shorter waits are treated like those of any other 429."""
+"""Shorter waits for a limit per day are treated like those of any other 429."""
 RESET_UNKNOWN_S: Final = 900.0
-"""Pause between tries of a provider that does not say when its limit of the day resets."""
+"""Time between tries, if the provider does not say when its limit per day resets."""
 CALLS_LOOKED_AT: Final = 5 * CALLS_IN_A_ROW
-"""Hard products among the last calls are no evidence: so far back the others are looked for."""
+"""Number of last calls that are searched for evidence; calls about hard products are none."""
 MOST_PROBES: Final = 5
-"""Restarts within about a minute after which a person has to look."""
+"""Number of probes that fail, within about a minute, after which the queue stops."""
 
 
 class Brake:
-    """One per process."""
+    """Judges bad calls, and puts and lifts holds; one per process."""
 
     def __init__(
         self,
@@ -68,18 +68,20 @@ class Brake:
 
     @property
     def is_on(self) -> bool:
-        """Whether the account is held, as far as this process knows: a call is only a probe."""
+        """Whether there is a hold because of bad calls, as far as this process knows; then every
+        call is a probe.
+        """
         hold = self._breaker.hold
         return hold is not None and hold.kind is HoldKind.ALIKE
 
     async def passed(self) -> None:
-        """A call was of use."""
+        """After a good call, lift the hold if there is one."""
         if self._breaker.hold is None:
             return
         async with self._one_at_a_time:
             await self._database_retry(self._lift)
             self._breaker.hold = None
-        await self._say()
+        await self._publish()
 
     async def _lift(self) -> bool:
         async with self._database.transaction() as connection:
@@ -87,7 +89,9 @@ class Brake:
 
     @contextmanager
     def in_doubt(self) -> Iterator[None]:
-        """A bad call is being recorded and judged: meanwhile not many more of its kind may go."""
+        """While a bad call is recorded and judged in this block, only a few further calls may
+        begin.
+        """
         self._breaker.doubts += 1
         try:
             yield
@@ -96,18 +100,21 @@ class Brake:
             self._look_again()
 
     async def failed(self, product_ids: Sequence[int], words: str) -> str | None:
-        """A call was bad. Returns why the queue has to stop, if it has to."""
-        # Of a burst of bad calls the first decides; the others find the hold that it put.
+        """Judge a bad call about these products; `words` is its error.
+
+        Returns why the queue must stop, for the operator; None if it need not.
+        """
+        # Of several bad calls at once the first is judged; the others find the hold that it put.
         async with self._one_at_a_time:
             hold = await self._database_retry(lambda: self._judge(product_ids, words))
             if hold is None:
                 return None
             self._breaker.hold = hold
-        await self._say()
+        await self._publish()
         return hold.reason if hold.probes >= MOST_PROBES else None
 
     async def _judge(self, product_ids: Sequence[int], words: str) -> Hold | None:
-        """The hold that is to be kept; None where there is no need for one."""
+        """The hold that applies after a bad call, put if it is new; None if there is none."""
         account = self._provider.name
         async with self._database.transaction() as connection:
             hold = await holds.load(connection, account)
@@ -121,12 +128,12 @@ class Brake:
             run = alike_in_a_row([Judged(call.bad, call.product_ids) for call in evidence])
             if not run:
                 return None
-            # Hard products too: they were refused for another reason than their own.
+            # Hard products too: this time the provider was at fault.
             alike = [call for call in lately.calls if call.bad == evidence[0].bad]
             concerned = {i for call in alike for i in call.product_ids} | {*product_ids}
             await products.take_back(connection, sorted(concerned))
             if lately.has_passed_since:
-                return None  # it answers again: these calls were the last of a bad time
+                return None  # a call has succeeded meanwhile: the provider answers again
             until_s = self._breaker.limiter_now_s() + FIRST_PROBE_S
             hold = Hold(HoldKind.ALIKE, _reason(run, words), until_s)
             self._breaker.about_to_hold(hold.reason)
@@ -134,7 +141,7 @@ class Brake:
             return hold
 
     async def day_is_over(self, error: RateLimited) -> None:
-        """The provider says that a limit of the day is reached: wait for its reset, and say so."""
+        """After a 429 of a limit per day, put a hold until the limit resets, and publish it."""
         wait_s = error.retry_after_s if error.retry_after_s is not None else RESET_UNKNOWN_S
         if wait_s < LEAST_DAY_WAIT_S:
             return
@@ -146,19 +153,21 @@ class Brake:
         async with self._database.transaction() as connection:
             await holds.put(connection, self._provider.name, hold)
         self._breaker.hold = self._breaker.hold or hold
-        await self._say()
+        await self._publish()
 
-    async def _say(self) -> None:
-        """The circuit breaker says it, once, whatever else it has to say."""
+    async def _publish(self) -> None:
+        """Let the circuit breaker publish that a pause has begun or ended."""
         with suppress(*DATABASE_ERRORS):
             await self._breaker.publish()
 
 
 def _span(span_s: float) -> str:
+    """A span of time for people, in hours or minutes."""
     return f"{span_s / 3600:.1f} h" if span_s >= 3600 else f"{span_s / 60:.0f} min"
 
 
 def _reason(run: int, words: str) -> str:
+    """The reason for a hold after `run` bad calls in a row, for the operator."""
     first = "first" if run == FIRST_CALLS else "last"
     return (
         f"The {first} {run} calls failed in the same way and none has succeeded since: "

@@ -1,7 +1,8 @@
-"""Pauses the queue while the provider is away: the shell around `limits.circuit_breaker`.
+"""Pauses the queue while the provider gives no replies: connects `limits.circuit_breaker` with the
+clock and the database.
 
-The worker reports what became of each call; the governor asks before it gives a permit. When a
-pause begins or ends, the stored state says so and every process is told.
+The worker reports the outcome of each call; the governor asks before it gives a permit. When a
+pause begins or ends, that is stored in the database and announced to all processes.
 """
 
 from __future__ import annotations
@@ -25,14 +26,17 @@ if TYPE_CHECKING:
 
 
 MOST_DOUBTS: Final = FIRST_CALLS
-"""With this many failed calls not yet judged, none is sent: they may be the start of an outage."""
+"""While this many bad calls are not judged yet, none is sent: all calls may be failing."""
 
 
 _NO_REPLY: Final = "no reply"
 
 
 class QueueBreaker:
-    """One per process. At most one of its probes is in flight at a time."""
+    """Decides whether calls may be sent, and publishes pauses; one per process.
+
+    At most one of its probes is in flight at a time.
+    """
 
     def __init__(self, database: Database, clock: Clock, random_source: random.Random) -> None:
         self._database = database
@@ -46,20 +50,20 @@ class QueueBreaker:
         self._probing = False
         self._limiter_lead_s = 0.0  # the limiter's time less this process's
         self.hold: Hold | None = None
-        """Why no process may send calls to the account, as of the last round of permits."""
+        """Why no process may send calls to the account, as of the last round; None: they may."""
         self.doubts = 0
-        """Failed calls that are being recorded and judged."""
+        """Number of bad calls that are being recorded and judged."""
         self.wait_reason: str | None = None
-        """Why the quota makes everybody wait for long."""
+        """Why all calls wait for long, because of the budget or the quota; None: they do not."""
 
     def succeeded(self) -> None:
-        """A call got a reply, if only a refusal: the provider is there."""
+        """Note that a call got a reply, even if it was a refusal."""
         self._breaker.succeeded()
 
     async def unreachable(self, reason: str, *, is_billed: bool = False) -> None:
-        """A call got no usable reply.
+        """Note that a call got no usable reply; after several in a row the queue pauses.
 
-        After several in a row the queue pauses itself and says why.
+        `is_billed`: the reply was empty, but billed.
         """
         now_s, jitter = self._clock.monotonic_s(), self._random.random()
         self._breaker.failed(reason, now_s, jitter, is_billed=is_billed)
@@ -67,14 +71,18 @@ class QueueBreaker:
 
     @property
     def pays_in_vain_since(self) -> datetime | None:
-        """When a series of empty replies began that is too long to pay for more of them."""
+        """When the present series of billed empty replies began, if it is too long to pay for more
+        of them; else None.
+        """
         if not self._breaker.pays_in_vain:
             return None
         age_s = self._clock.monotonic_s() - self._breaker.first_failure_s
         return self._clock.now() - timedelta(seconds=age_s)
 
     def permission(self) -> GoAhead | Probe | PausedUntil | None:
-        """May a call go? None: only the end of the probe in flight will tell."""
+        """Whether a call may be sent now. None: not before a call in flight has ended, as that
+        decides.
+        """
         if self.doubts >= MOST_DOUBTS:
             return None  # the end of the judgement wakes the governor
         permission = self._breaker.permission(self._clock.monotonic_s())
@@ -85,21 +93,21 @@ class QueueBreaker:
         return None if isinstance(permission, Probe) and self._probing else permission
 
     def limiter_now_s(self) -> float:
-        """This moment in the limiter's time, which all processes share."""
+        """The present time of the limiter's clock, which all processes share."""
         return self._clock.monotonic_s() + self._limiter_lead_s
 
     def probe_sent(self) -> None:
-        """The one call that shall find out is on its way."""
+        """Note that a probe got its permit."""
         self._probing = True
         self._breaker.probe_sent(self._clock.monotonic_s())
 
     def probe_ended(self) -> None:
-        """It has ended, in whatever way."""
+        """Note that the probe has ended, in whatever way."""
         self._probing = False
 
     def believe(self, state: QueueState, hold: Hold | None, now_s: float) -> None:
-        """What is stored is what others were told; a process that died in a pause left its reason
-        there.
+        """Take over what is stored: the hold on the account, and the reason for a pause that was
+        last published, perhaps by a process that has died since.
 
         `now_s` is the limiter's time.
         """
@@ -109,17 +117,13 @@ class QueueBreaker:
             self._published_reason = state.paused_reason
 
     def about_to_hold(self, reason: str) -> None:
-        """This process is the one that says it, also where it reads its own hold from the database
-        before it has had the time to.
+        """Note that this process is storing a hold with this reason, so that it publishes and logs
+        the hold itself, even if it reads it from the database first.
         """
         self._holding = reason
 
     async def publish(self) -> None:
-        """Tell everybody when a pause has begun or ended.
-
-        What is believed may be a moment old, and several calls may end meanwhile: the log says it
-        once all the same.
-        """
+        """If a pause has begun or ended, log it once and store it for all processes."""
         held = self.hold.reason if self.hold else None
         reason = self._breaker.paused_reason or held or self.wait_reason
         # Each failed probe changes the number in the reason; the pause is the same.
@@ -142,5 +146,5 @@ class QueueBreaker:
             async with self._database.transaction() as connection:
                 await queue_state.update(connection, paused_reason=reason)
         except BaseException:
-            self._published_reason = before  # not told: the next call's end tries again
+            self._published_reason = before  # not stored: tried again when the next call ends
             raise

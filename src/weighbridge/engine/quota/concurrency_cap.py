@@ -1,10 +1,12 @@
-"""Keeps `maxConcurrentRequests` over all processes: how many more calls this one may begin.
+"""Keeps `maxConcurrentRequests` over all processes: computes how many more calls this one may
+begin.
 
-Where nobody has set it, a server that says how many calls it works on at a time gets no more:
-others would wait in it, while their time limit runs.
+If it is not set, a server that states how many calls it works on at a time gets at most as many:
+further ones would wait in the server while their time limit runs.
 
-It is applied in the governor's round, while all others wait for the row of the quota. Every process
-notes its calls in flight there, never fewer than there are, so the sum never exceeds the cap.
+The cap is applied in the governor's round, while all other processes wait for the row of the quota.
+Every process stores its number of calls in flight there, never too low, so the sum never exceeds
+the cap.
 """
 
 from __future__ import annotations
@@ -24,16 +26,15 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 LOOK_AGAIN_S: Final = 0.2
-"""While other workers use up the cap, how often to check whether their calls have ended."""
+"""Time between two checks, while other workers use up the cap, whether their calls have ended."""
 TURN_S: Final = 60
-"""With more workers than calls, the workers take turns of this length."""
+"""If there are more workers than calls, other workers get the calls after this time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How many calls may begin now.
-
-    `look_again_s` is None when only the end of one of our calls makes room.
+    """How many calls may begin now, and after how long there may be more; None: only when a call of
+    this process ends.
     """
 
     calls: float
@@ -44,10 +45,10 @@ UNLIMITED: Final = Room(float("inf"))
 
 
 def room_of(cap: int, own: Load, others: Sequence[Load], now_s: float) -> Room:
-    """What is left of `cap` calls for the worker of `own`.
+    """How many of `cap` calls the worker with the load `own` may begin.
 
-    Each worker gets at least its share of what those who wait can use; nobody begins more than is
-    left in all.
+    The cap is shared out among the workers by their calls in flight and waiting. A worker may begin
+    calls up to its share, but not more than are left in all.
     """
     if not others:
         return Room(cap - own.in_flight)
@@ -58,7 +59,7 @@ def room_of(cap: int, own: Load, others: Sequence[Load], now_s: float) -> Room:
 
 
 class ConcurrencyCap:
-    """One per process; without a cap it costs nothing."""
+    """Applies the cap; one per process. Without a cap it uses no database."""
 
     def __init__(self, worker_id: UUID) -> None:
         self._worker_id = worker_id
@@ -74,7 +75,9 @@ class ConcurrencyCap:
         waiting: int,
         now_s: float,
     ) -> Room:
-        """What is left of `cap` calls for this process, with so many in flight and waiting here."""
+        """How many calls this process may begin under `cap`, with `in_flight` and `waiting` calls
+        of its own.
+        """
         self._is_on = cap is not None
         if cap is None:
             return UNLIMITED
@@ -83,17 +86,19 @@ class ConcurrencyCap:
         return room_of(cap, Load(self._worker_id, in_flight, waiting), others, now_s)
 
     def is_news(self, in_flight: int, waiting: int) -> bool:
-        """Whether the others must be told. Waiting calls beyond the cap do not matter."""
+        """Whether these numbers differ from those stored. Waiting calls beyond the cap do not
+        count.
+        """
         return self._is_on and self._noted != (in_flight, min(waiting, self._most))
 
     async def note(self, connection: Connection, in_flight: int, waiting: int) -> None:
-        """Tell the others, if it is news."""
+        """Store the numbers for the other processes, if they have changed."""
         if self.is_news(in_flight, waiting):
             calls = (in_flight, min(waiting, self._most))
-            self._noted = None  # nobody knows until it is written
+            self._noted = None  # unknown until it is written
             await workers.note_calls(connection, self._worker_id, *calls)
             self._noted = calls
 
     def forget(self) -> None:
-        """The transaction failed: what was noted may not have been."""
+        """Forget what was stored: the transaction failed, so it may not have been."""
         self._noted = None

@@ -1,8 +1,8 @@
-"""Limits of the day: requests and tokens since midnight UTC, over all processes, as the calls on
-record say.
+"""Keeps the configured limits per day on requests and tokens, counted since midnight UTC over the
+recorded calls of all processes.
 
-Once one is used up the account is held until the next midnight: nothing is sent, and status says
-why.
+When one is used up, nothing is sent to the account until the next midnight, and the queue's status
+says why.
 """
 
 from __future__ import annotations
@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 COUNTED_EVERY_S: Final = 1.0
+"""Time between two counts of the recorded calls, while many are left."""
 EXACT_BELOW: Final = 200
+"""While fewer requests than this are left, they are counted each time."""
 DAY: Final = timedelta(days=1)
 
 
 class DayBudget:
-    """One per process. None: no limit."""
+    """Keeps the limits per day; one per process. `requests` and `tokens` are None without a
+    limit.
+    """
 
     def __init__(
         self, clock: Clock, account: str, requests: int | None = None, tokens: int | None = None
@@ -41,7 +45,7 @@ class DayBudget:
         self._counted_at_s = float("-inf")
 
     async def left(self, connection: Connection, in_flight: int) -> int | None:
-        """How many calls may still go today; None: as many as you like."""
+        """How many calls may still be sent today; None: there is no limit."""
         if self._requests is None and self._tokens is None:
             return None
         requests, tokens = await self._counted(connection)
@@ -58,11 +62,11 @@ class DayBudget:
         return max(0, min(left))
 
     def granted(self, calls: int) -> None:
-        """So many calls got a permit."""
+        """Count calls that got a permit."""
         self._granted += calls
 
     def hold(self, now_s: float) -> Hold:
-        """What keeps everybody from sending until the next midnight.
+        """The hold to store when a limit is used up: it lasts until the next midnight.
 
         `now_s` is the limiter's time.
         """
@@ -80,7 +84,7 @@ class DayBudget:
         )
 
     async def _counted(self, connection: Connection) -> tuple[int, int]:
-        """Exactly, where little is left; once a second, where much is."""
+        """Today's recorded requests and tokens; up to a second old while many are left."""
         is_near = self._requests is not None and self._requests - self._used[0] < EXACT_BELOW
         if is_near or self._clock.monotonic_s() - self._counted_at_s >= COUNTED_EVERY_S:
             since = _midnight(self._clock.now())

@@ -1,7 +1,7 @@
-"""Shares one quota among all calls of all processes: a worker waits here for a permit for each
+"""Shares one quota among the calls of all processes: a worker waits here for a permit for each
 call.
 
-`rounds.py` explains how permits come about.
+`rounds.py` explains how permits are given.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from weighbridge import telemetry
 from weighbridge.engine.quota.circuit_breaker import QueueBreaker
 from weighbridge.engine.quota.limiter_feedback import LimiterFeedback
-from weighbridge.engine.quota.loop_yield import until, until_sent, yield_to_loop
+from weighbridge.engine.quota.loop_yield import wait_until_sent, wait_until_set, yield_to_loop
 from weighbridge.engine.quota.permits import (
     Held,
     LookedUp,
@@ -55,21 +55,26 @@ MAX_ROUND_WAIT_S: Final = 5.0
 """Longest sleep before the quota is checked again: limits may have been raised meanwhile."""
 DATABASE_RETRY_S: Final = 1.0
 EXPLAINED_WAIT_S: Final = 90.0
-"""Longer than any limit of a minute makes a call wait: this comes from what the provider says of
-its own limit.
+"""A longer wait than this is published as a pause. Limits per minute make no call wait this long,
+so it is due to what the provider states of its own limit.
 """
 _NO_REPLY: Final = (ProviderUnreachable, ProviderTimeout, ProviderOverloaded, EmptyReply)
 SAID_WAIT_S: Final = 5.0
-"""A limit that holds all calls for this long gets a line in the log."""
+"""A limit that makes all calls wait for at least this long is logged."""
 ROUNDS_BROKE: Final = 2
-"""Rounds a second apart that find the same committed: nobody gives anything back."""
+"""Number of rounds, a second apart, with the same amount committed, after which the budget counts
+as used up: no call is giving anything back.
+"""
 LEAST_PAUSE_S: Final = 0.025
-"""While the quota is used up, rounds do not follow each other faster than this: all other processes
-wait for each, and at 500 calls a second there would be one for every third call."""
+"""Least time between two rounds while the quota is used up: all other processes wait for each
+round, and at 500 calls a second there would be one for every third call.
+"""
 
 
 class Governor:
-    """One per process. `run` must be running for `permit` to return."""
+    """Gives permits to the workers of this process; one per process. `run` must be running, or
+    `permit` never returns.
+    """
 
     def __init__(
         self,
@@ -97,7 +102,9 @@ class Governor:
         self._committed_usd: float | None = None
         self._rounds_broke = 0
         self.over_budget: str | None = None
-        """Why no money is left for the next call, while no call is in flight."""
+        """Why no money is left for the next call, if no call is in flight that could give some
+        back; else None.
+        """
         self.breaker = QueueBreaker(database, clock, random_source)
         self.traffic = Traffic()
         self._rounds = Rounds(
@@ -120,14 +127,17 @@ class Governor:
 
     @asynccontextmanager
     async def permit(self, request: PermitRequest) -> AsyncIterator[Permit]:
-        """Wait for a permit; on leaving, account for the call by the permit's outcome.
+        """Wait for a permit; when the block ends, learn from the outcome that it has set in the
+        permit.
 
         Requests with fewer steps left go first; on the last stretch of a run or batch those with
-        most steps left do (docs/decisions/0018). Nobody is starved: a group begins only when
-        another is done.
+        most steps left do (docs/decisions/0018). No request waits for ever, because a group begins
+        only when another is done.
 
         Raises:
-            QueueStopped, JobLost, CallTooLarge: as their names say.
+            QueueStopped: the queue was stopped, or this process is draining.
+            JobLost: another worker has the job.
+            CallTooLarge: the call is larger than the quota of a whole minute.
         """
         permit = await self._permit(request)
         try:
@@ -136,8 +146,8 @@ class Governor:
             self._ended(permit)
 
     async def report_failure(self, permit: Permit, error: ProviderError) -> None:
-        """A 429 corrects what is known of the quota; no reply at all may be the beginning of an
-        outage.
+        """Report a call that failed: a 429 corrects the limiter, and calls without a reply may
+        pause the queue.
         """
         self._spending.failed(permit, error)
         if isinstance(error, RateLimited):
@@ -150,12 +160,12 @@ class Governor:
                 await self.breaker.unreachable(str(error), is_billed=isinstance(error, EmptyReply))
 
     async def sleep(self, delay_s: float) -> None:
-        """Back off before the same call is retried; cut short by a drain.
+        """Wait before the same call is retried.
 
         Raises:
             QueueStopped: this process is draining.
         """
-        await until(self._drained, delay_s, self._clock)
+        await wait_until_set(self._drained, delay_s, self._clock)
         if self._drained.is_set():
             raise QueueStopped
 
@@ -166,27 +176,27 @@ class Governor:
         self._wake.set()
 
     async def settle(self) -> None:
-        """Every call has ended: give back what was committed to them and not spent."""
+        """After all calls have ended, give back the committed money that they did not cost."""
         if self._spending.is_owed:
             await self._round()
 
     def look_again(self) -> None:
-        """Something changed (configuration, start, stop): look now."""
+        """Check the quota soon: something has changed (configuration, start, stop)."""
         self._wake.set()
 
     @property
     def held(self) -> Held | None:
-        """The limit that the first in line waits for; None while calls go."""
+        """The limit that the first waiting request waits for; None while calls are sent."""
         left_s = self._held_until_s - self._clock.monotonic_s()
         return Held(self._limit, left_s) if self._limit and self._waiters and left_s > 0 else None
 
     # The loop ---------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Serve waiters until cancelled."""
+        """Run rounds for the waiting requests until cancelled."""
         try:
             while True:
-                await self._until_woken()
+                await self._wait_until_woken()
                 self._wake.clear()
                 while self._waiters and not self._drained.is_set():
                     wait_s = await self._round()
@@ -197,59 +207,67 @@ class Governor:
                 if not self._waiters:
                     await self._flush_feedback()
         finally:
-            self._rounds.hang_up()
+            self._rounds.close_connection()
 
-    async def _until_woken(self) -> None:
+    async def _wait_until_woken(self) -> None:
         """Wait until something happens, or feedback is due."""
         due_in_s = self._feedback.due_in_s
         if due_in_s is None:
             await self._wake.wait()
         else:
-            await until(self._wake, due_in_s, self._clock)
+            await wait_until_set(self._wake, due_in_s, self._clock)
 
     async def _round(self) -> float | None:
-        """Give out permits; returns seconds until the next round, None when only an event helps."""
+        """Run one round; returns the seconds until the next, None if only a finished call or a new
+        request can change anything.
+        """
         try:
-            held = await self._rounds.hold(self._waiters)
+            committed = await self._rounds.run_round(self._waiters)
         except ROUND_FAILURES as error:
-            telemetry.debug(  # `DatabaseRetry` says it, once for the whole process
+            telemetry.debug(  # `DatabaseRetry` logs it once for the whole process
                 "database_unavailable",
                 f"⚠️ Database unavailable ({type(error).__name__}); no calls until it is back",
             )
             return DATABASE_RETRY_S
-        permits = self._carry_out(held)
-        wait_s = held.decision.wait_s
-        await self._explain(held)
-        self._note_limit(held.decision)
-        if permits and (held.explores or not self._feedback.arrivals_are_known):
-            await until_sent()
+        permits = self._carry_out(committed)
+        wait_s = committed.decision.wait_s
+        await self._publish_long_wait(committed)
+        self._note_limit(committed.decision)
+        if permits and (committed.explores or not self._feedback.arrivals_are_known):
+            await wait_until_sent()
             self._feedback.sent(permits)
-            if held.explores:
+            if committed.explores:
                 self._feedback.departed()
-                return wait_s and 0.0  # the limiter may allow more when it knows
+                return wait_s and 0.0  # the limiter may allow more once it knows
         return wait_s
 
-    async def _explain(self, held: Round) -> None:
-        """Say why nothing goes, where the budget or the quota makes everybody wait for long."""
-        breaker, wait_s, unpaid_usd = self.breaker, held.decision.wait_s, held.decision.unpaid_usd
-        is_broke = self._is_broke(held)
-        # Once said it stays until the next call may go, not only until that is near.
+    async def _publish_long_wait(self, committed: Round) -> None:
+        """Publish, as the reason for a pause, that the budget or the quota makes all calls wait for
+        long; or that it does no longer.
+        """
+        breaker, decision = self.breaker, committed.decision
+        wait_s, unpaid_usd = decision.wait_s, decision.unpaid_usd
+        is_broke = self._is_broke(committed)
+        # Once published it stays until the next call may be sent, not only until that is near.
         least_s = SAID_WAIT_S if breaker.wait_reason else EXPLAINED_WAIT_S
         is_long = wait_s is not None and wait_s > least_s and breaker.hold is None
         if is_broke and unpaid_usd is not None:
-            self.over_budget = held.money.why_not(unpaid_usd, self._spending.model)
+            self.over_budget = committed.money.why_not(unpaid_usd, self._spending.model)
         else:
             self.over_budget = None
         if (is_long or is_broke) == (breaker.wait_reason is not None):
             return
-        breaker.wait_reason = self.over_budget or (_waiting(wait_s) if is_long and wait_s else None)
+        reason = _provider_limit_reason(wait_s) if is_long and wait_s else None
+        breaker.wait_reason = self.over_budget or reason
         with suppress(*DATABASE_ERRORS):
             await breaker.publish()
 
-    def _is_broke(self, held: Round) -> bool:
-        """Whether the budget leaves nothing, and no call of any process will give anything back."""
-        budget = held.money.narrowest
-        if held.decision.unpaid_usd is None or budget is None or self.traffic.in_flight:
+    def _is_broke(self, committed: Round) -> bool:
+        """Whether the budget has no room for the next call, and no call of any process will give
+        money back.
+        """
+        budget = committed.money.narrowest
+        if committed.decision.unpaid_usd is None or budget is None or self.traffic.in_flight:
             self._committed_usd, self._rounds_broke = None, 0
             return False
         is_still = budget.committed_usd == self._committed_usd
@@ -258,7 +276,7 @@ class Governor:
         return self._rounds_broke >= ROUNDS_BROKE
 
     def _note_limit(self, decision: Decision) -> None:
-        """Remember which limit holds everybody, and say so once where it takes a while."""
+        """Note which limit the calls wait for, and log it once if the wait is long."""
         was_held = self.held
         wait_s = decision.wait_s if decision.limit else None
         self._limit = decision.limit
@@ -274,19 +292,20 @@ class Governor:
             )
 
     async def _pause(self, wait_s: float) -> None:
-        """Sleep, unless something happens that may allow a permit earlier."""
+        """Sleep until the next round, or until something happens that may allow a permit
+        earlier.
+        """
         if wait_s <= 0:
             return
         await self._clock.sleep(LEAST_PAUSE_S)
         if wait_s > LEAST_PAUSE_S:
             left_s = min(wait_s, MAX_ROUND_WAIT_S) - LEAST_PAUSE_S
-            await until(self._wake, left_s, self._clock)
+            await wait_until_set(self._wake, left_s, self._clock)
         self._wake.clear()
 
     async def _flush_feedback(self) -> None:
-        """Share what the provider's replies told us, and the calls made, with the other processes.
-
-        A round of permits does so by itself; while nobody waits for a permit, there is none.
+        """Store feedback and the number of calls in flight for the other processes, while no
+        request waits: a round for waiting requests does so by itself.
         """
         if self._feedback.is_due:
             await self._round()
@@ -297,9 +316,9 @@ class Governor:
             self._wake.set()
 
     async def _permit(self, request: PermitRequest) -> Permit:
-        """Wait in line until a round grants the permit.
+        """Wait until a round gives the permit.
 
-        Raises QueueStopped when none will be granted.
+        Raises QueueStopped, JobLost or CallTooLarge if none will be given.
         """
         if self._drained.is_set():
             raise QueueStopped
@@ -313,23 +332,25 @@ class Governor:
                 self._spending.not_sent(given)
                 self._ended(given)
             raise
-        # At once, not only with the reply: there may be none, and this process may die before.
+        # At once, not with the reply: there may be none, and this process may die before.
         self._feedback.sent([permit])
         return permit
 
-    def _carry_out(self, held: Round) -> list[Permit]:
-        """Tell the waiting tasks what a round has decided; returns the permits that were taken."""
-        for permit, reservation in held.moved.items():
+    def _carry_out(self, committed: Round) -> list[Permit]:
+        """Give the waiting requests what a round has decided; returns the permits that they
+        took.
+        """
+        for permit, reservation in committed.moved.items():
             permit.reservation = reservation
-        if not held.is_running:
+        if not committed.is_running:
             self._waiters.refuse_all(QueueStopped())
-        for waiter, why in held.decision.refusals:
+        for waiter, why in committed.decision.refusals:
             self._waiters.refuse(waiter, why)
         permits = []
-        for waiter, call, reservation, allowance, is_probe, most_usd in held.decision.selected:
+        for waiter, call, reservation, allowance, is_probe, most_usd in committed.decision.selected:
             waited_s = self._clock.monotonic_s() - waiter.since_s
-            permit = Permit(call, reservation, allowance, waited_s, is_probe, held.began_s)
-            permit.committed_usd, permit.spans = most_usd, held.money.spans
+            permit = Permit(call, reservation, allowance, waited_s, is_probe, committed.began_s)
+            permit.committed_usd, permit.spans = most_usd, committed.money.spans
             # Cancelled during the round: the reservation lapses after a minute.
             if self._waiters.give(waiter, permit):
                 self._begun(permit)
@@ -345,7 +366,7 @@ class Governor:
             self.breaker.probe_sent()
 
     def _ended(self, permit: Permit) -> None:
-        """Learn from how the call ended, and free its place."""
+        """Learn from the outcome of a call, and count it as ended."""
         self.traffic.ended()
         if permit.is_probe:
             self.breaker.probe_ended()
@@ -356,7 +377,7 @@ class Governor:
                 self.breaker.succeeded()
                 self._feedback.replied(permit, actual, latency_s, processing_s)
                 self._feedback.observed(permit, remaining)
-            case LookedUp():  # the provider answers; how long calls take is not known from that
+            case LookedUp():  # the provider answers; but this shows nothing about calls
                 self.breaker.succeeded()
             case None:
                 self._feedback.unanswered(permit)
@@ -364,7 +385,8 @@ class Governor:
         self._wake.set()
 
 
-def _waiting(wait_s: float) -> str:
+def _provider_limit_reason(wait_s: float) -> str:
+    """The reason for a long wait, for the operator."""
     hours = wait_s / 3600
     span = f"{hours:.1f} h" if hours >= 1 else f"{wait_s / 60:.0f} min"
     return (

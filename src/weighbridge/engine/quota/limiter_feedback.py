@@ -1,15 +1,14 @@
-"""What calls teach us about the quota: records, kept until the next round applies them to the
-limiter.
+"""Records what calls show about the quota, until the next round applies it to the limiter: when a
+call reached the provider, what it was charged, and what headers and refusals say.
 
-When a call reached the provider, what it took, what the provider's headers or refusals say. The
-limiter is shared by all processes and lies in the database; between two rounds nobody has it at
-hand.
+The limiter is shared by all processes and stored in the database, so it can be changed only in a
+round.
 
-When a call reached the provider is known where the reply says how long the provider worked on it.
-Otherwise it can have been at any moment between departure and reply: a gateway may keep calls, or
-hand the first ones on late. Such a call is charged from its departure until a minute after its
-reply, and moved on while it is in flight for longer than `KEPT_S`. Then no minute of the
-provider's, however the calls arrive, holds more than ours did when the last of them left.
+When a call reached the provider is known if the reply states how long the provider worked on it.
+Otherwise it may have been at any time between departure and reply: a gateway may keep calls, or
+pass the first ones on late. Such a call is charged from its departure until a minute after its
+reply, and charged anew while it is in flight for longer than `KEPT_S`. So in no minute of the
+provider, however late the calls arrive, are there more than we had counted.
 """
 
 from __future__ import annotations
@@ -26,18 +25,17 @@ if TYPE_CHECKING:
     from weighbridge.limits.limiter import Limiter, Reservation
 
 MIN_LAG_S: Final = 0.02
-"""Differences below this are not worth a correction."""
+"""Smaller differences are not corrected."""
 MAX_LAG_S: Final = 10.0
-"""A call that did not reach the provider within this time never does: connections take no longer.
-(Behind a gateway they may: this holds where arrivals are known.)
+"""A call that has not reached the provider within this time never will: connecting takes no longer.
+(This applies where arrivals are known; through a gateway it may take longer.)
 """
 KEPT_S: Final = 30.0
-"""A call in flight whose arrival nobody knows is charged anew after this long. Rounds may be late
-by as much again before the first charge leaves the window."""
-FLUSH_AFTER_S: Final = 1.0
-"""A process whose calls are all in flight tells the others after this long what it has learned of
-them.
+"""A call in flight whose time of arrival is unknown is charged anew after this time. The next round
+may be as late again without the first charge leaving the window.
 """
+FLUSH_AFTER_S: Final = 1.0
+"""Time after which records are applied in a round of their own, if no call waits for a permit."""
 
 
 class Delayed(NamedTuple):
@@ -48,7 +46,9 @@ class Delayed(NamedTuple):
 
 
 class ArrivedBy(NamedTuple):
-    """The call reached the provider at some moment up to `lag_s` after the permit was given."""
+    """The call reached the provider at an unknown time, up to `lag_s` after the permit was
+    given.
+    """
 
     permit: Permit
     lag_s: float
@@ -76,14 +76,14 @@ class LimitHit(NamedTuple):
 
 
 class Departed(NamedTuple):
-    """Calls are on their way that show how much may come at once."""
+    """Calls have left that show how large a burst the provider accepts."""
 
 
 Feedback = Delayed | ArrivedBy | Settled | HeadersSeen | LimitHit | Departed
 
 
 def apply(records: Sequence[Feedback], limiter: Limiter, now_s: float) -> dict[Permit, Reservation]:
-    """Correct the limiter; returns the reservations that moved to another moment, by permit.
+    """Correct the limiter; returns the reservations that moved to another time, by permit.
 
     The permits themselves stay as they are until the transaction is committed.
     """
@@ -110,19 +110,19 @@ def apply(records: Sequence[Feedback], limiter: Limiter, now_s: float) -> dict[P
 
 
 class LimiterFeedback:
-    """Collects the records of one process."""
+    """Collects the feedback records of one process."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._records: list[Feedback] = []
         self._since_s = 0.0
-        self._in_flight: dict[Permit, float] = {}  # when last charged; those longest ago first
+        self._in_flight: dict[Permit, float] = {}  # when last charged, the earliest first
         self.arrivals_are_known = False
-        """Whether the provider says how long it worked on a call, and thereby when it arrived."""
+        """Whether the provider states how long it worked on a call, and thereby when it arrived."""
 
     @property
     def due_in_s(self) -> float | None:
-        """When a round is due for this alone: 0 is now, None never."""
+        """Seconds until a round is due only to apply these records; 0: now, None: never."""
         due = [self._since_s + FLUSH_AFTER_S] if self._records else []
         if not self.arrivals_are_known:
             due += [charged_s + KEPT_S for charged_s in islice(self._in_flight.values(), 1)]
@@ -130,54 +130,57 @@ class LimiterFeedback:
 
     @property
     def is_due(self) -> bool:
-        """Whether a round is due now."""
+        """Whether a round is due now only to apply these records."""
         return self.due_in_s == 0.0
 
     def take(self) -> list[Feedback]:
-        """All records; whoever takes them applies them, or puts them back."""
+        """Take out all records: the caller must apply them, or call `put_back`."""
         self._charge_anew()
         taken, self._records = self._records, []
         self._since_s = self._clock.monotonic_s()
         return taken
 
     def put_back(self, taken: list[Feedback]) -> None:
-        """They were not applied after all; they come before what was learned since."""
+        """Keep records that were not applied, before those that were added since."""
         self._records = taken + self._records
 
     def began(self, permit: Permit) -> None:
-        """The call is in flight until it is replied to, refused, unanswered or ended."""
+        """Note that the call is in flight, until `ended`."""
         self._in_flight[permit] = self._clock.monotonic_s()
 
     def ended(self, permit: Permit) -> None:
-        """The call is no longer in flight."""
+        """Note that the call is no longer in flight."""
         self._in_flight.pop(permit, None)
 
     def _charge_anew(self) -> None:
-        """Move on the charge of calls in flight whose arrival nobody knows."""
+        """Record for calls in flight whose arrival is unknown that they may arrive until now."""
         if self.arrivals_are_known:
             return
         now_s = self._clock.monotonic_s()
         for permit, charged_s in list(self._in_flight.items()):
             if now_s - charged_s < KEPT_S:
                 break
-            del self._in_flight[permit]  # to the end of the line
+            del self._in_flight[permit]  # to the end of the dict
             self.began(permit)
             self._arrived_by_now(permit)
 
     def sent(self, permits: Sequence[Permit]) -> None:
-        """These calls are on their way by now."""
+        """Record that these calls have left now."""
         now_s = self._clock.monotonic_s()
         for permit in permits:
             self._delayed(permit, now_s - permit.began_s)
 
     def departed(self) -> None:
-        """Calls are on their way that show how much may come at once."""
+        """Record that calls have left which show how large a burst the provider accepts."""
         self._add(Departed())
 
     def replied(
         self, permit: Permit, actual: Cost, latency_s: float, processing_s: float | None
     ) -> None:
-        """What the call took, and when it arrived if the provider said how long it worked on it."""
+        """Record what a call with a reply was charged, and when it arrived.
+
+        `processing_s` is how long the provider worked on it; None: it does not say.
+        """
         self.arrivals_are_known = processing_s is not None
         if processing_s is None:
             self._arrived_by_now(permit)
@@ -187,7 +190,9 @@ class LimiterFeedback:
         self._add(Settled(permit, actual))
 
     def unanswered(self, permit: Permit) -> None:
-        """The reservation stays: the provider may have counted the call, and nobody knows when."""
+        """Record that the call ended without a reply. Its reservation stays: the provider may have
+        counted it.
+        """
         if permit not in self._in_flight:
             return  # refused: not counted
         if self.arrivals_are_known:
@@ -196,20 +201,22 @@ class LimiterFeedback:
             self._arrived_by_now(permit)
 
     def observed(self, permit: Permit, remaining: Remaining) -> None:
-        """The headers of a reply."""
+        """Record the headers of a reply."""
         self._add(HeadersSeen(permit, remaining))
 
     def refused(self, permit: Permit, retry_after_s: float | None) -> None:
-        """The provider answered 429."""
+        """Record that the provider answered 429."""
         self.ended(permit)
         self._add(LimitHit(permit, retry_after_s))
 
     def _arrived_by_now(self, permit: Permit) -> None:
+        """Record that the call has arrived at some time up to now."""
         lag_s = self._clock.monotonic_s() - permit.began_s
         if lag_s > permit.lag_s + MIN_LAG_S:
             self._add(ArrivedBy(permit, lag_s))
 
     def _delayed(self, permit: Permit, lag_s: float) -> None:
+        """Record that the call arrived `lag_s` after its permit, if that is later than known."""
         if lag_s > permit.lag_s + MIN_LAG_S:
             permit.lag_s = lag_s
             self._add(Delayed(permit, lag_s))

@@ -1,4 +1,4 @@
-"""Yielding to the event loop: how the governor waits, and lets work that has begun go first."""
+"""The governor's ways to wait on the event loop, which let work that has begun go first."""
 
 from __future__ import annotations
 
@@ -10,32 +10,33 @@ if TYPE_CHECKING:
     from weighbridge.clock import Clock
 
 BUSY_TURN_S: Final = 0.01
-"""A turn of the event loop that takes longer means that others are waiting: no new calls just now.
+"""If a turn of the event loop takes longer than this, other tasks are waiting, and no new calls are
+begun.
 """
 MAX_YIELD_S: Final = 0.5
-"""However busy the loop, the quota is not left unused for longer than this."""
+"""The longest wait for a busy loop, so that the quota is not left unused."""
 SENDING_TURNS: Final = 10
-"""Turns of the event loop in which a permitted call reaches the socket."""
+"""Number of turns of the event loop after which a permitted call has reached the socket."""
 
 
-async def until(event: asyncio.Event, at_most_s: float, clock: Clock) -> None:
-    """Wait for `event`, but no longer than that."""
+async def wait_until_set(event: asyncio.Event, at_most_s: float, clock: Clock) -> None:
+    """Wait until `event` is set, but at most that long."""
     with contextlib.suppress(TimeoutError):
         async with clock.timeout(at_most_s):
             await event.wait()
 
 
-async def until_sent() -> None:
-    """Wait until the calls that just got a permit are on their way."""
+async def wait_until_sent() -> None:
+    """Wait until the calls that just got a permit have been sent."""
     for _ in range(SENDING_TURNS):
         await asyncio.sleep(0)
 
 
 async def yield_to_loop() -> None:
-    """Let work that has begun go first: a minute's quota in one burst would keep the loop busy for
-    seconds.
+    """Wait until the event loop is no longer busy, at most `MAX_YIELD_S`: the calls of a whole
+    minute's quota at once would keep it busy for seconds.
 
-    Measured in real time, not the clock's: it is the machine that is busy.
+    This is measured in real time, not by the clock of a simulation: it is the machine that is busy.
     """
     loop = asyncio.get_running_loop()
     began_s = loop.time()

@@ -1,8 +1,8 @@
-"""The permit handshake: what a worker asks for, what it gets, and why it may get nothing.
+"""The requests for permits, the permits, and the reasons why there may be none.
 
-A worker sends a `PermitRequest`: the call as it may be sent, priced but for its output allowance.
-The governor answers with a `Permit`, which says what to send. When the call has ended the worker
-leaves its outcome in the permit. All three are data; `rounds.py` describes how they meet.
+A worker makes a `PermitRequest` with the call as it may be sent; only its output allowance is still
+missing. The governor answers with a `Permit`, which says what to send. When the call has ended, the
+worker sets its outcome in the permit. `rounds.py` describes how all this is used.
 """
 
 from __future__ import annotations
@@ -21,20 +21,19 @@ if TYPE_CHECKING:
     from weighbridge.store.open_calls import OpenCall
 
 Spans = tuple[tuple[str, str], ...]
-"""(name, day or month) of each cap on money that a call is committed to"""
+"""(name, span) of each cap on money that a call is committed to."""
 
 
 class Held(NamedTuple):
-    """A limit that everybody waits for, and for how long."""
+    """A limit that all calls wait for, by its name, and the seconds left."""
 
     limit: str
     left_s: float
 
 
 class PreparedCall(NamedTuple):
-    """A call ready to be sent but for its output allowance, which is set with the permit.
-
-    The allowance is set that late because answer lengths are learned while calls wait.
+    """A call that is ready to be sent except for its output allowance. The permit sets that, as
+    late as possible, because answer lengths are learned while calls wait.
     """
 
     question: Question
@@ -43,16 +42,15 @@ class PreparedCall(NamedTuple):
     group_size: int = 1
     attempts: int = 0  # unusable answers so far: each doubles the allowance
     open_call: OpenCall | None = None  # committed with the permit, before the call can be sent
-    doubt_tokens: int = 0  # so many more the prompt may have: a picture that nobody here has seen
+    doubt_tokens: int = 0  # the prompt may have up to so many more: pictures of unknown size
     is_look_up: bool = False  # costs a request and no tokens
 
 
 class PermitRequest(NamedTuple):
-    """Asks for a permit for one call of a job.
+    """A request for a permit for one call of a job.
 
-    `single` asks for one step. `combined` asks for all steps at once; it is None where that is not
-    possible, and sent instead of `single` where the stored setting says so when the permit is
-    given.
+    `single` is the call for one question, `combined` the one for all questions at once; None if
+    that is not possible. A stored setting decides which of them is sent, when the permit is given.
     """
 
     job_id: int
@@ -61,29 +59,31 @@ class PermitRequest(NamedTuple):
     steps_left: int = 1
 
     def to_send(self, *, ask_together: bool) -> PreparedCall:
-        """The call that the setting asks for."""
+        """The call to send by this setting."""
         return self.combined if ask_together and self.combined else self.single
 
 
 class Replied(NamedTuple):
-    """The call got a reply: what the provider charged for it, and how long it took."""
+    """Outcome of a call that got a reply: what the provider's limit was charged (`actual`), and how
+    long it took.
+    """
 
     actual: Cost
     latency_s: float
-    processing_s: float | None  # as the provider says; the rest was travel
+    processing_s: float | None  # how long the provider worked on it; None: it does not say
     remaining: Remaining
-    cost_usd: float | None = None  # None: nobody knows
+    cost_usd: float | None = None  # None: unknown
 
 
 class LookedUp(NamedTuple):
-    """The provider answered a look-up."""
+    """Outcome of a look-up that the provider answered."""
 
 
 @dataclass(slots=True, eq=False)
 class Permit:
     """Permission to send `call` now, with `allowance` output tokens.
 
-    Whoever sends it sets `outcome` when the provider has answered. Without one the call counts as
+    The sender sets `outcome` when the provider has answered. Without one the call counts as
     unanswered, and its reservation stays: the provider may have counted it.
     """
 
@@ -92,16 +92,16 @@ class Permit:
     allowance: int
     waited_s: float
     is_probe: bool
-    began_s: float  # when it was given, on this process's clock
-    lag_s: float = 0.0  # how much later the provider counted it, as far as is known
+    began_s: float  # when it was given, by this process's clock
+    lag_s: float = 0.0  # how much later the call reached the provider, as far as is known
     outcome: Replied | LookedUp | None = None
-    committed_usd: float = 0.0  # the most that it can cost, where money is capped
+    committed_usd: float = 0.0  # the most that it can cost, if money is capped
     spans: Spans = ()
 
     @classmethod
     def outside_limits(cls, call: PreparedCall, allowance: int, cost: Cost) -> Permit:
-        """For a request that no limit by the minute counts, such as one in a batch: it waited for
-        nothing, and its reservation holds no place in a window.
+        """A permit for a request that no limit per minute counts, such as one in a batch: without a
+        wait, and with a reservation that is in no window.
         """
         reservation = Reservation(at_s=0.0, cost=cost, slot=0, counted_s=0.0)
         return cls(call, reservation, allowance, waited_s=0.0, is_probe=False, began_s=0.0)
@@ -131,7 +131,7 @@ class CallTooLarge(Exception):
 
 @dataclass(slots=True, eq=False)
 class Waiter:
-    """A request that has been waiting since `since_s`; `ready` is what its worker waits for."""
+    """A permit request that has been waiting since `since_s`. Its worker awaits `ready`."""
 
     request: PermitRequest
     since_s: float
@@ -141,10 +141,10 @@ class Waiter:
 
 
 class Waiters(RankQueue[Waiter]):
-    """All requests of this process, in the order in which they are served."""
+    """All waiting permit requests of this process, in their order."""
 
     def give(self, waiter: Waiter, permit: Permit) -> bool:
-        """Hand over the permit; False when nobody waits for it any more."""
+        """Give the permit to the waiting worker; False if it does not wait any more."""
         self.remove(waiter)
         if waiter.ready.done():
             return False
@@ -152,21 +152,20 @@ class Waiters(RankQueue[Waiter]):
         return True
 
     def withdraw(self, waiter: Waiter) -> Permit | None:
-        """Nobody waits for this any more.
-
-        Returns a permit that was just given, to be handed back.
+        """Remove a request whose worker was cancelled; returns its permit if one was just given,
+        which the caller must return.
         """
         self.remove(waiter)
         was_given = waiter.ready.done() and not waiter.ready.cancelled()
         return waiter.ready.result() if was_given and not waiter.ready.exception() else None
 
     def refuse(self, waiter: Waiter, why: Exception) -> None:
-        """This one gets no permit."""
+        """Raise `why` in the worker that waits for this request."""
         self.remove(waiter)
         if not waiter.ready.done():
             waiter.ready.set_exception(why)
 
     def refuse_all(self, why: Exception) -> None:
-        """Nobody gets a permit."""
+        """Raise `why` in all workers that wait."""
         for waiter in list(self):
             self.refuse(waiter, why)

@@ -1,7 +1,8 @@
-"""A queue with ranks: served from either end of the ranks, in order of arrival within a rank.
+"""A queue with ranks, read from the highest or the lowest rank, and in order of arrival within a
+rank.
 
-The governor keeps its waiting permit requests in it. Adding, removing and looking at the front take
-constant time, however many thousands wait.
+The governor keeps its waiting permit requests in it. Adding, removing and reading the first items
+take constant time, however many thousands wait.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ T = TypeVar("T")
 
 
 class RankQueue(Generic[T]):
-    """Items are told apart by identity; each is in the queue at most once."""
+    """A queue of objects, which are compared by identity; each is in the queue at most once."""
 
     def __init__(self) -> None:
         self._ranks: dict[int, dict[int, T]] = {}
@@ -34,12 +35,12 @@ class RankQueue(Generic[T]):
             yield from self._ranks[rank].values()
 
     def add(self, item: T, rank: int) -> None:
-        """Put it behind all others of the same rank."""
+        """Put the item behind all others of the same rank."""
         self._ranks.setdefault(rank, {})[id(item)] = item
         self._rank_of[id(item)] = rank
 
     def remove(self, item: T) -> None:
-        """Take it out; does nothing when it is not in the queue."""
+        """Take the item out; no effect if it is not in the queue."""
         rank = self._rank_of.pop(id(item), None)
         if rank is not None:
             del self._ranks[rank][id(item)]

@@ -1,7 +1,5 @@
-"""Which requests get a permit now: the decision of one round, as a function of what the round
-found.
-
-Nothing is carried out here: that comes when the round's transaction is committed.
+"""Decides which requests get a permit in a round, from what the round has read. Pure: the decision
+is carried out when the round's transaction is committed.
 """
 
 from __future__ import annotations
@@ -25,22 +23,26 @@ if TYPE_CHECKING:
     from weighbridge.limits.limiter import Limiter, Reservation
 
 LOOK_FOR_MONEY_S: Final = 1.0
-"""Pause before a used-up budget is checked again: ending calls return money, caps may be raised."""
+"""Time before a used-up budget is checked again: calls that end give money back, and caps may be
+raised.
+"""
 
 
 class Allowances(Protocol):
-    """Output tokens to allow for an answer, learned from earlier ones."""
+    """The output allowances of calls, learned from earlier answers."""
 
     def allowance(self, step: str, group_size: int, attempts: int = 0) -> int:
-        """More after every attempt that failed."""
+        """Output tokens to allow for an answer about so many products; more after every failed
+        attempt.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What a round found once the account's row was locked.
+    """What a round has read after locking the account's row.
 
-    `permission` is the circuit breaker's; None while only the end of a probe can tell.
+    `permission` is the circuit breaker's; None: no call until a call in flight has ended.
     """
 
     held: frozenset[int]  # jobs that are still ours
@@ -49,11 +51,11 @@ class Conditions:
     ask_together: bool
     money: Money
     now_s: float  # the limiter's time
-    process_s: float  # this process's clock, by which a pause ends
+    process_s: float  # the time of this process's clock, by which pauses are timed
 
 
 class Selected(NamedTuple):
-    """This request gets a permit for `call`."""
+    """A request that gets a permit for `call`, which can cost `most_usd` at most."""
 
     waiter: Waiter
     call: PreparedCall
@@ -65,10 +67,11 @@ class Selected(NamedTuple):
 
 @dataclass(slots=True)
 class Decision:
-    """Who gets a permit, who never will, and how long until the next round.
+    """Which requests get a permit, which are refused for good, and the seconds until the next
+    round.
 
-    `wait_s` is None when only an event helps: a call that ends, a new request. `limit` is what the
-    first one that does not fit has to wait for.
+    `wait_s` is None if only a finished call or a new request can change anything. `limit` names the
+    limit that the first request without a permit waits for.
     """
 
     selected: list[Selected] = field(default_factory=list)
@@ -76,7 +79,9 @@ class Decision:
     wait_s: float | None = 0.0
     limit: str = ""
     unpaid_usd: float | None = None
-    """Most that the first call may cost for which the budget has no room; None: all had room."""
+    """The most that the first call can cost for which the budget has no room; None: it had room for
+    all.
+    """
 
 
 def reserve(
@@ -85,7 +90,9 @@ def reserve(
     limiter: Limiter,
     allowances: Allowances,
 ) -> Decision:
-    """Reserve in order until something does not fit; small calls never overtake a large one."""
+    """Reserve quota for the candidates in their order, up to the first that has to wait: small
+    calls must not overtake a large one.
+    """
     decision = Decision()
     is_probe = isinstance(conditions.permission, Probe)
     committed_usd = 0.0
@@ -123,7 +130,7 @@ def reserve(
 
 
 def price(call: PreparedCall, allowances: Allowances) -> tuple[Cost, int]:
-    """What the call takes from the quota, and how much of it is allowed for the answer."""
+    """What the call takes from the quota, and the part of it that is the output allowance."""
     if call.is_look_up:
         return Cost(1, 0), 0
     allowance = allowances.allowance(call.question.name, call.group_size, call.attempts)

@@ -18,12 +18,12 @@ Theory of operation. Every process has one governor, and all governors share one
       ├────────────────────────►│  feedback for the next round
 
 1. A stopped queue, a lost job and a full minute are noticed in the round, before a call begins.
-2. Nothing is handed out before the commit, so what is reserved is never lost, only (after a crash
-   between commit and call) reserved in vain for a minute.
+2. No permit is given before the commit. So a call never goes without a reservation; after a crash
+   between commit and call, a reservation is unused for a minute.
 3. Fifty waiting calls cost one transaction.
-4. Nothing of a worker runs inside the round: requests, permits and feedback are data.
-5. Rounds have a connection of their own: behind the writers of finished calls they waited 0.4 s
-   for one of the pool.
+4. No code of a worker runs inside the round: requests, permits and feedback are data.
+5. Rounds have a connection of their own: for one of the pool, which finished calls use too, they
+   had to wait 0.4 s.
 """
 
 from __future__ import annotations
@@ -66,45 +66,47 @@ if TYPE_CHECKING:
     from weighbridge.store.queue_state import QueueState
 
 ROUND_SIZE: Final = 50
-"""Requests considered in one transaction.
+"""The most requests considered in one transaction.
 
-Sending each call then takes the event loop about a millisecond.
+Sending each call takes the event loop about a millisecond.
 """
 CAREFUL_ROUND_SIZE: Final = 25
-"""The same for a provider that does not say how long it worked on a call. It counts calls from
-their arrival, and assembling a hundred requests takes a busy process half a second: counted from
-their permits, they would overlap with the next minute's."""
+"""The same for a provider that does not state how long it worked on a call, so that its time of
+arrival is not known. Assembling a hundred requests takes a busy process half a second: they would
+arrive that much later than we count them, together with those of the next minute.
+"""
 ROUND_TIMEOUT_S: Final = 15.0
-"""A statement of a round takes milliseconds, and everybody waits for it: past this it gets a new
-connection.
+"""Time limit of a statement of a round, which usually takes milliseconds; after it the connection
+is replaced.
 """
 LOOK_AHEAD_S: Final = 1.0
-"""Pause between two checks whether more work follows."""
+"""Time between two checks whether more work follows."""
 ROUND_FAILURES: Final = (*DATABASE_ERRORS, *TRANSIENT_ERRORS, TimeoutError)
 """Errors that may end a round and pass by themselves; the next round gets a new connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What was decided and committed.
+    """What a round has decided and committed.
 
-    `began_s` is when the row was ours, on this process's clock; `moved` are earlier reservations
-    that now count at another moment.
+    `began_s` is when the round got the lock, by this process's clock. `is_running`: the queue is
+    not stopped. `moved` are earlier reservations that now count at another time.
     """
 
     began_s: float
     is_running: bool
-    explores: bool  # the limiter wants to know when the calls have left
+    explores: bool  # the limiter must be told when the calls have left
     decision: Decision
     moved: dict[Permit, Reservation]
     money: Money
 
 
 class Rounds:
-    """One per process, for one `account`; `manager_id` is the identity under which it holds its
-    jobs.
+    """Runs the rounds of one process, for one `account`; `manager_id` is the id under which the
+    process holds its jobs.
 
-    `scope` is the import whose products are worked on, None for all.
+    `scope` is the import whose products are processed; None: all. `calls_at_once` returns how many
+    calls the server works on at a time, if it has stated that.
     """
 
     def __init__(
@@ -143,29 +145,29 @@ class Rounds:
         self._since = clock.now()
         self._connection: asyncpg.Connection[Any] | None = None
 
-    async def hold(self, waiters: Waiters) -> Round:
-        """One round for those in front. It changes nothing in the queue: that is for whoever
-        carries it out.
+    async def run_round(self, waiters: Waiters) -> Round:
+        """Decide which of the first waiting calls get a permit, and commit that. `waiters` is not
+        changed: the caller must carry the decision out.
 
         Raises:
-            ROUND_FAILURES: nobody got a permit. The next round applies the feedback.
+            ROUND_FAILURES: no call gets a permit. The next round applies the feedback.
         """
         feedback = self._feedback.take()
         try:
-            return await self._hold(waiters, feedback)
+            return await self._run_round(waiters, feedback)
         except BaseException as error:
             self._cap.forget()
             if isinstance(error, ROUND_FAILURES):
-                self.hang_up()
+                self.close_connection()
             raise
 
-    async def _hold(self, waiters: Waiters, feedback: list[Feedback]) -> Round:
-        """Decide in one transaction which of the first waiting calls may go."""
+    async def _run_round(self, waiters: Waiters, feedback: list[Feedback]) -> Round:
+        """`run_round`, without closing the connection after an error."""
         size = ROUND_SIZE if self._feedback.arrivals_are_known else CAREFUL_ROUND_SIZE
         if self._breaker.hold is not None:
             size = len(waiters)  # one of them is to be the probe
-        # Groups that are nearly done go first, so that results come early. The last groups go
-        # through their steps side by side; one after the other they would leave the quota idle.
+        # Groups that are nearly done go first, so that results come early. At the end of a run,
+        # those with most steps left do: otherwise the last groups would leave the quota unused.
         in_front = waiters.front(highest_first=self._is_last_stretch)
         candidates = list(islice(in_front, size))
         is_written = False
@@ -176,8 +178,8 @@ class Rounds:
                 outcome = await self._decide(connection, candidates, waiters, feedback, given_back)
                 is_written = True
         except BaseException:
-            # Nobody knows whether an interrupted commit took place. Applying feedback twice would
-            # give away quota that is not there; losing it errs on the safe side.
+            # An interrupted commit may have taken place. Applying feedback twice would give away
+            # quota that does not exist; losing it is safe.
             if not is_written:
                 self._feedback.put_back(feedback)
                 self._spending.put_back(given_back)
@@ -192,6 +194,7 @@ class Rounds:
         feedback: Sequence[Feedback],
         given_back: Amounts,
     ) -> Round:
+        """Apply the feedback and decide about the candidates, within the round's transaction."""
         job_ids = [waiter.request.job_id for waiter in candidates]
         snapshot = await quota.lock_quota(
             connection, self._account, job_ids, self._manager_id, self._clock.monotonic_s
@@ -200,7 +203,7 @@ class Rounds:
         state = self._overrides.apply(snapshot.queue)
         await self._look_ahead(connection, state)
         hold = await holds.load(connection, self._account)
-        limiter = _limiter(snapshot.state, state, now_s)
+        limiter = _load_limiter(snapshot.state, state, now_s)
         moved = apply(feedback, limiter, now_s)
         traffic = self._traffic
         room = await self._cap.room(
@@ -211,7 +214,7 @@ class Rounds:
             snapshot.now_s,
         )
         room, hold = await self._day_room(connection, room, hold, now_s)
-        self._breaker.believe(state, _not_for_ever(hold, now_s), now_s)
+        self._breaker.believe(state, _with_probe_in_time(hold, now_s), now_s)
         money = await self._spending.look(connection, given_back, of_epoch(snapshot.now_s))
         permission = self._breaker.permission()
         if hold is not None and hold.kind is HoldKind.ALIKE and isinstance(permission, Probe):
@@ -237,7 +240,7 @@ class Rounds:
             await self._spending.commit(connection, money, costs)
             waiting = len(waiters) - len(decision.selected) - len(decision.refusals)
         await self._cap.note(connection, traffic.in_flight + len(decision.selected), waiting)
-        if opening := self._opening(decision.selected):
+        if opening := self._open_calls(decision.selected):
             await open_calls.insert(connection, opening)
         overrides = self._overrides.limits is not None
         await quota.save(connection, self._account, limiter.dump(with_limits=overrides))
@@ -246,8 +249,8 @@ class Rounds:
     async def _probes_first(
         self, connection: Connection, candidates: Sequence[Waiter]
     ) -> list[Waiter]:
-        """First those whose end will say something about the provider: one product alone (another
-        could spoil the call), which has failed least.
+        """The candidates, with those first that are the best probes: calls about a single product
+        (another could spoil the call) that has failed least.
         """
         job_ids = [waiter.request.job_id for waiter in candidates]
         easy = await holds.easy_jobs(connection, self._account, REFUSALS, self._since, job_ids)
@@ -263,8 +266,8 @@ class Rounds:
     async def _day_room(
         self, connection: Connection, room: Room, hold: Hold | None, now_s: float
     ) -> tuple[Room, Hold | None]:
-        """What the limits of the day leave; once nothing is left and in flight, the account is
-        held.
+        """The room within the limits per day, and the hold on the account: a new one is stored when
+        nothing is left and no call is in flight.
         """
         left = await self._day.left(connection, self._traffic.in_flight)
         if left is None:
@@ -274,8 +277,8 @@ class Rounds:
             await holds.put(connection, self._account, hold)
         return Room(min(room.calls, left), LOOK_AHEAD_S), hold
 
-    def _opening(self, selected: Sequence[Selected]) -> list[OpenCall]:
-        """What is to be known of these calls if nobody ever ends them."""
+    def _open_calls(self, selected: Sequence[Selected]) -> list[OpenCall]:
+        """The records of these calls as open calls, for those that have one."""
         now = self._clock.now()
         return [
             call.open_call.begun(now, reservation.cost.tokens, allowance)
@@ -284,8 +287,8 @@ class Rounds:
         ]
 
     async def _look_ahead(self, connection: Connection, state: QueueState) -> None:
-        """See whether this is the last stretch: no pending products, and no more jobs than the
-        backlog target.
+        """Check once a second whether this is the last stretch of a run: no product is pending, and
+        there are no more jobs than the backlog target.
         """
         if self._clock.monotonic_s() < self._look_ahead_at_s:
             return
@@ -299,22 +302,22 @@ class Rounds:
         )
 
     async def note_calls(self) -> None:
-        """Tell the other processes how many calls are in flight, when no round will: nobody waits
-        here.
+        """Store how many calls are in flight, for the other processes, while no call waits here. (A
+        round does so by itself.)
 
         Raises:
-            ROUND_FAILURES: they were not told.
+            ROUND_FAILURES: it was not stored.
         """
         if not self._cap.is_news(self._traffic.in_flight, 0):
             return
         try:
             await self._cap.note(await self._connected(), self._traffic.in_flight, 0)
         except ROUND_FAILURES:
-            self.hang_up()
+            self.close_connection()
             raise
 
-    def hang_up(self) -> None:
-        """Drop the connection; the next round makes a new one."""
+    def close_connection(self) -> None:
+        """Close the connection; the next round makes a new one."""
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
@@ -326,20 +329,21 @@ class Rounds:
 
 
 def of_epoch(epoch_s: float) -> datetime:
-    """A moment of the database's clock, in UTC."""
+    """A time of the database's clock (epoch seconds), in UTC."""
     return datetime.fromtimestamp(epoch_s, UTC)
 
 
-def _not_for_ever(hold: Hold | None, now_s: float) -> Hold | None:
-    """A probe is due after its interval at the latest, also when the clock was set back since it
-    was planned.
+def _with_probe_in_time(hold: Hold | None, now_s: float) -> Hold | None:
+    """The hold, with its next probe due after one interval at the latest, even if the clock was set
+    back since it was planned.
     """
     if hold is None or hold.kind is not HoldKind.ALIKE:
         return hold
     return replace(hold, until_s=min(hold.until_s, now_s + next_probe_s(hold.probes)))
 
 
-def _limiter(stored: bytes | None, state: QueueState, now_s: float) -> Limiter:
+def _load_limiter(stored: bytes | None, state: QueueState, now_s: float) -> Limiter:
+    """The stored limiter, or a new one, with the limits of the queue's configuration."""
     limits = Limits(state.requests_per_minute, state.tokens_per_minute)
     if stored is None:
         return Limiter(limits, now_s)

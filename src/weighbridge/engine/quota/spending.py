@@ -1,9 +1,9 @@
-"""Keeps the caps on money: before a call goes, the most that it can cost is committed; when its
-reply has come, what was not spent is given back.
+"""Keeps the caps on money: before a call is sent, the most that it can cost is committed; after its
+reply, what it did not cost is given back.
 
-Every round that gives out permits does both under a lock (`rounds.py`), so that calls in flight, of
-all processes together, cannot cost more than the caps allow. A call that nobody knows the end of
-stays committed.
+Every round that gives out permits does both under a lock (`rounds.py`), so that the calls in flight
+of all processes together cannot cost more than the caps allow. The money of a call whose outcome is
+unknown stays committed.
 """
 
 from __future__ import annotations
@@ -31,11 +31,13 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 Amounts = Mapping[tuple[str, str], float]
-"""USD by name and span of a cap"""
+"""USD by (name, span) of a cap."""
 
 
 class Money(NamedTuple):
-    """What the caps leave: `left_usd` is infinite where there is none."""
+    """What the caps leave. Without caps `left_usd` is infinite; `narrowest` is the cap with the
+    least left; `spans` are all caps that a call is committed to.
+    """
 
     left_usd: float
     spans: Spans
@@ -43,14 +45,14 @@ class Money(NamedTuple):
     narrowest: Budget | None
 
     def most_usd(self, call: PreparedCall, allowance: int) -> float:
-        """The most that the call can cost; 0 where nothing is capped."""
+        """The most that the call can cost; 0 if there are no caps."""
         if self.narrowest is None or call.is_look_up:
             return 0.0
         return most_usd(call.prompt_tokens + call.doubt_tokens, allowance, self.price)
 
     def why_not(self, usd: float, model: str) -> str:
-        """Why a call of this cost may not go."""
-        assert self.narrowest is not None  # noqa: S101 - else it might go
+        """Why a call that may cost `usd` may not be sent, for the operator."""
+        assert self.narrowest is not None  # noqa: S101 - else it might be sent
         if math.isinf(usd):
             return (
                 f"The price of {model} is not known, so its calls cannot be held within a budget. "
@@ -71,7 +73,10 @@ def _usd(usd: float) -> str:
 
 
 class Spending:
-    """One per process."""
+    """Commits and gives back the money of calls; one per process.
+
+    `pays_priority`: calls are priced by the priority tier.
+    """
 
     def __init__(self, provider: Provider, *, pays_priority: bool = False) -> None:
         self._provider = provider
@@ -85,21 +90,25 @@ class Spending:
 
     @property
     def is_owed(self) -> bool:
-        """Whether something is to be given back."""
+        """Whether there is money to be given back to the caps."""
         return bool(self._given_back)
 
     def take(self) -> Amounts:
-        """What is to be given back; whoever takes it does so, or puts it back."""
+        """Take out the amounts that are to be given back to the caps: the caller must give them
+        back by `look`, or call `put_back`.
+        """
         taken, self._given_back = self._given_back, defaultdict(float)
         return taken
 
     def put_back(self, taken: Amounts) -> None:
-        """It was not given back after all."""
+        """Keep these amounts for the next time: they could not be given back."""
         for key, usd in taken.items():
             self._given_back[key] += usd
 
     async def look(self, connection: Connection, given_back: Amounts, now: datetime) -> Money:
-        """Give back, and see what is left. The caps stay locked until the transaction ends."""
+        """Give these amounts back to the caps, and return what is left of them. They stay locked
+        until the transaction ends.
+        """
         await budgets.commit_more(connection, {key: -usd for key, usd in given_back.items()})
         return self._money(await budgets.lock(connection, now))
 
@@ -115,24 +124,28 @@ class Spending:
         )
 
     async def commit(self, connection: Connection, money: Money, amounts: Iterable[float]) -> None:
-        """The calls that cost these at most have their permits."""
+        """Commit the amounts, the most that each of the permitted calls can cost, to all caps."""
         if money.narrowest is not None and (usd := math.fsum(amounts)):
             await budgets.commit_more(connection, dict.fromkeys(money.spans, usd))
 
     def replied(self, permit: Permit, cost_usd: float | None) -> None:
-        """The reply has come; None: nobody knows what it cost."""
+        """After a reply, give back what the call did not cost; nothing if its cost is unknown
+        (None).
+        """
         if cost_usd is not None:
             self._give_back(permit, permit.committed_usd - cost_usd)
 
     def failed(self, permit: Permit, error: ProviderError) -> None:
-        """No reply. Where it may have been made all the same, it may have to be paid for."""
+        """After an error, give back what the call did not cost; nothing if it may be billed
+        nevertheless.
+        """
         if (empty := reply_of(error)) is not None:
             self.replied(permit, reply_cost_usd(empty, self._provider.price))
         elif not (error.may_be_answered or isinstance(error, GenerationFailed)):
             self._give_back(permit, permit.committed_usd)
 
     def not_sent(self, permit: Permit) -> None:
-        """Nobody sends the call any more."""
+        """Give back the money of a call that will not be sent."""
         self._give_back(permit, permit.committed_usd)
 
     def _give_back(self, permit: Permit, usd: float) -> None:

@@ -1,4 +1,4 @@
-"""How many calls this process has in flight, and what they are like on average.
+"""Counts the calls that this process has in flight, and their average duration and tokens.
 
 The governor keeps the figures; the backlog target depends on them.
 """
@@ -15,7 +15,7 @@ WEIGHT: Final = 0.05
 
 
 class Traffic:
-    """One per process."""
+    """Figures about the calls of this process; one per process."""
 
     def __init__(self) -> None:
         self.in_flight = 0
@@ -25,16 +25,16 @@ class Traffic:
         """Moving average of the tokens that a call takes from the limit; 0 before the first."""
 
     def began(self, cost: Cost) -> None:
-        """A call got its permit."""
+        """Count a call that got its permit."""
         self.in_flight += 1
         if cost.tokens:  # look-ups have none
             weight = WEIGHT if self.mean_tokens else 1.0
             self.mean_tokens += weight * (cost.tokens - self.mean_tokens)
 
     def ended(self) -> None:
-        """A call has ended, in whatever way."""
+        """Count a call that has ended, in whatever way."""
         self.in_flight -= 1
 
     def took(self, latency_s: float) -> None:
-        """The reply took this long."""
+        """Add a call's duration to the average."""
         self.mean_latency_s += WEIGHT * (latency_s - self.mean_latency_s)
