@@ -1,7 +1,7 @@
-"""Who may come in, what they may do there, and the record of what they did.
+"""Checks each request's token, whether it allows the request, and records what was done.
 
-Plain ASGI classes around the app. The rule is by method, so that no route can be forgotten: what
-only reads is open to every token, everything else to operators.
+Plain ASGI classes around the app. The rule is by method, so that no route can be forgotten: GET,
+HEAD and OPTIONS are allowed with every token, other methods only with an operator's.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/login", "/logout"})
-"""Monitoring needs health without a token; browsers need the login page."""
+"""Paths that need no token: monitoring asks for health, browsers for the login page."""
 OPEN_FOLDER: Final = "/static/"
-"""Style sheets and scripts, which the login page needs too."""
+"""Style sheets and scripts need no token either: the login page uses them."""
 ACTIONS: Final = {
     "start_queue": "started the queue",
     "stop_queue": "stopped the queue",
@@ -48,7 +48,7 @@ ACTIONS: Final = {
     "attach_picture": "added a picture",
     "delete_product": "deleted a product",
 }
-"""What the audit log calls each route. A route that is not listed is called by its own name."""
+"""The audit log's words for each route; a route that is not listed is recorded by its name."""
 NOT_RECORDED: Final = frozenset(
     {"inspect", "show_report", "show_result", "login", "logout"}
     | {
@@ -69,7 +69,9 @@ or their service writes the entry itself.
 
 
 class RequireAccess:
-    """Without a token only the open paths answer. Browsers are sent to the login page."""
+    """Refuses requests without a valid token, except to open paths; browsers are redirected to the
+    login page.
+    """
 
     def __init__(self, app: ASGIApp, gate: Gate, throttle: LoginThrottle) -> None:
         self.app = app
@@ -82,17 +84,19 @@ class RequireAccess:
             await self.app(scope, receive, send)
             return
         try:
-            principal, refusal = await self._look(scope)
+            principal, refusal = await self._principal_and_refusal(scope)
         except DATABASE_AWAY:
-            principal, refusal = None, None if _is_open(scope) else _cannot_tell(scope)
+            principal, refusal = None, None if _is_open(scope) else _cannot_check_token(scope)
         if refusal is None:
             scope.setdefault("state", {})["principal"] = principal
             await self.app(scope, receive, send)
         else:
             await refusal(scope, receive, send)
 
-    async def _look(self, scope: Scope) -> tuple[Principal | None, Response | None]:
-        """Who that is, and why they may not do it."""
+    async def _principal_and_refusal(
+        self, scope: Scope
+    ) -> tuple[Principal | None, Response | None]:
+        """(who sends the request, or None; the refusal, or None if the request is allowed)."""
         if await self._gate.is_open():
             return LOCAL, None
         headers = Headers(scope=scope)
@@ -100,7 +104,7 @@ class RequireAccess:
         if scheme.lower() == "bearer":
             address = client_address(scope)
             if wait_s := self._throttle.wait_s(address):
-                return None, None if _is_open(scope) else _wait(scope, wait_s)
+                return None, None if _is_open(scope) else _too_many_wrong_tokens(scope, wait_s)
             principal = await self._gate.by_token(token.strip())
             note = self._throttle.note_right if principal else self._throttle.note_wrong
             note(address)
@@ -121,13 +125,13 @@ def _is_open(scope: Scope) -> bool:
 
 
 def client_address(scope: Scope) -> str:
-    """Where a request comes from."""
+    """The IP address that a request comes from, or "unknown"."""
     client = scope.get("client")
     return str(client[0]) if client else "unknown"
 
 
 def session_cookie(headers: Headers) -> str | None:
-    """The session in a request's cookies."""
+    """The session token in a request's cookies; None without one."""
     try:
         morsel = SimpleCookie(headers.get("cookie", "")).get(SESSION_COOKIE)
     except CookieError:
@@ -152,6 +156,7 @@ def _ask_to_log_in(scope: Scope) -> Response:
 
 
 def _read_only(scope: Scope, principal: Principal) -> Response:
+    """The 403 for a change that a read-only token asks for."""
     detail = (
         f"The token {principal.name} is read-only: it may read everything and change nothing. "
         "Use a token with the role operator."
@@ -159,7 +164,7 @@ def _read_only(scope: Scope, principal: Principal) -> Response:
     return problem_response(scope["path"], 403, "forbidden", "Not allowed with this token", detail)
 
 
-def _wait(scope: Scope, wait_s: float) -> Response:
+def _too_many_wrong_tokens(scope: Scope, wait_s: float) -> Response:
     """A 429 whose Retry-After is `wait_s`, rounded up to whole seconds."""
     return problem_response(
         scope["path"],
@@ -172,7 +177,8 @@ def _wait(scope: Scope, wait_s: float) -> Response:
     )
 
 
-def _cannot_tell(scope: Scope) -> Response:
+def _cannot_check_token(scope: Scope) -> Response:
+    """The 503 while the database is away."""
     detail = "The database is not responding, so the token could not be checked. Try again."
     return problem_response(
         scope["path"], 503, "database-unavailable", "Database unavailable", detail
@@ -180,10 +186,9 @@ def _cannot_tell(scope: Scope) -> Response:
 
 
 class RecordActions:
-    """Writes into the audit log what somebody has changed or taken away: before they are told that
-    it is done.
+    """Writes successful changes and downloads into the audit log, before the response is sent.
 
-    A route may say more in `request.state.audit`: `{"action": …, "subject": …, "detail": {…}}`.
+    A route may set `request.state.audit` to `{"action": …, "subject": …, "detail": {…}}`.
     """
 
     def __init__(self, app: ASGIApp, database: Database) -> None:
@@ -191,7 +196,7 @@ class RecordActions:
         self._database = database
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on; write when the answer begins."""
+        """Pass the request on; write the entry when the response begins."""
 
         async def send_and_record(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] < 400:
@@ -203,8 +208,8 @@ class RecordActions:
     async def _record(self, scope: Scope, headers: MutableHeaders) -> None:
         """Log the action and store it in the audit log.
 
-        Of requests that only read, only downloads are recorded. A database that is away costs the
-        entry, not the answer: the log says so.
+        Of requests that only read, only downloads are recorded. If the database is away, the entry
+        is lost but the response is sent; the program's log says so.
         """
         principal: Principal | None = scope.get("state", {}).get("principal")
         name = getattr(scope.get("route"), "name", "")
@@ -244,8 +249,8 @@ class RecordActions:
 
 
 class BehindProxy:
-    """Believes what a trusted reverse proxy says of the browser: its address, https, and the host
-    it asked for.
+    """Takes the client's address, the scheme and the host from the X-Forwarded headers of a
+    trusted reverse proxy.
     """
 
     def __init__(self, app: ASGIApp, networks: Sequence[Network]) -> None:
@@ -253,7 +258,7 @@ class BehindProxy:
         self._networks = networks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, as if the browser had come by itself."""
+        """Pass the request on as if the browser had sent it directly."""
         if scope["type"] == "http" and self._is_trusted(client_address(scope)):
             scope = self._without_proxy(scope)
         await self.app(scope, receive, send)
@@ -266,7 +271,7 @@ class BehindProxy:
         return any(parsed in network for network in self._networks)
 
     def _without_proxy(self, scope: Scope) -> Scope:
-        """The scope as the browser's own request would have it: client, scheme and host."""
+        """The scope with client, scheme and host as the proxy's headers state them."""
         changed = dict(scope)
         headers = MutableHeaders(raw=list(scope["headers"]))
         # Each proxy appends whom it heard; the last one that is not ours is the browser.
@@ -286,6 +291,7 @@ class BehindProxy:
 
 
 def _in_words(detail: Mapping[str, Any]) -> str:
+    """The details as `name=value, …`; None is "none"."""
     return ", ".join(
         f"{name}={'none' if value is None else value}" for name, value in detail.items()
     )

@@ -41,9 +41,9 @@ DESCRIPTION: Final = (
     "Upload a product catalogue, get a traceable carbon footprint for every product. "
     "Errors are problem details (RFC 9457)."
 )
-# Includes that every route of these may answer with: a malformed request, no token, another site's
-# page, a wrong parameter, no database.
-_USUAL: Final = (400, 401, 403, 422, 503)
+# Error statuses that any route may answer with: a malformed request, no token, a page of another
+# site, a wrong parameter, no database.
+_USUAL_ERRORS: Final = (400, 401, 403, 422, 503)
 
 
 def create_api(
@@ -51,7 +51,7 @@ def create_api(
 ) -> FastAPI:
     """The application for this context. `hosts` are the host names it accepts; empty means any.
 
-    `pages` adds some.
+    `pages` is called to add the dashboard's pages.
     """
     app = make_documented_app()
     app.state.context = context
@@ -63,7 +63,7 @@ def create_api(
 
 
 def make_documented_app() -> FastAPI:
-    """All routes and the OpenAPI document, without a context."""
+    """An application with all routes and the OpenAPI document, but without a context."""
     app = FastAPI(
         title="Weighbridge",
         version=__version__,
@@ -87,7 +87,7 @@ def make_documented_app() -> FastAPI:
     )
     others = (health, docs)
     for module in work:
-        app.include_router(module.router, responses=problem_responses(*_USUAL))
+        app.include_router(module.router, responses=problem_responses(*_USUAL_ERRORS))
     for module in others:
         app.include_router(module.router)
     app.state.routes = [route for module in (*work, *others) for route in module.router.routes]
@@ -100,7 +100,7 @@ def _operation_id(route: APIRoute) -> str:
 
 
 def _protect(app: FastAPI, context: ApiContext, hosts: Sequence[str]) -> None:
-    """Add middleware, innermost first: the last one added sees a request first."""
+    """Add the middleware, innermost first: the last one added handles a request first."""
     settings = context.settings
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
     app.add_middleware(RecordActions, database=context.database)

@@ -39,7 +39,7 @@ FILE_TYPES: Final = {
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
     "application/vnd.apache.parquet": "parquet",
 }
-"""Media types of a body that is the catalogue itself, and the format of each."""
+"""Format by media type, for a request whose body is the catalogue file itself."""
 PICTURE_TYPES: Final = {
     "image/jpeg": "jpeg",
     "image/png": "png",
@@ -53,7 +53,7 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
 
     Raises:
         BodyTooLarge: as soon as the limit is exceeded.
-        UnsupportedFormat: it is compressed.
+        UnsupportedFormat: the body is compressed.
     """
     parts = [part async for part in _limited(request, limit_bytes)]
     return b"".join(parts)
@@ -63,7 +63,9 @@ async def read_json(request: Request, limit_bytes: int = JSON_BYTES) -> Any:
     """The body as JSON. A missing content type counts as JSON.
 
     Raises:
-        BodyTooLarge, InvalidField, UnsupportedFormat: as their names say.
+        BodyTooLarge: it exceeds the limit.
+        InvalidField: it is empty, or not valid JSON.
+        UnsupportedFormat: its content type is not JSON, or it is compressed.
     """
     media_type = _media_type(request)[0]
     if media_type and media_type != "application/json" and not media_type.endswith("+json"):
@@ -85,22 +87,26 @@ async def read_json(request: Request, limit_bytes: int = JSON_BYTES) -> Any:
 
 
 def _integer(digits: str) -> int | float:
-    """A number too long for Python's `int` becomes a float; the range check then refuses it."""
+    """The number; as a float if it is too long for `int`, so that a later range check refuses
+    it.
+    """
     return int(digits) if len(digits) < LONGEST_INTEGER else float(digits)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object without duplicate names, which readers interpret differently."""
+    """The JSON object. Raises InvalidField for a name that is in it twice, because programs
+    disagree on which of the two values counts.
+    """
     read = dict(pairs)
     if len(read) < len(pairs):
-        times = Counter(name for name, _ in pairs)
-        twice = next(name for name, count in times.items() if count > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         raise InvalidField(twice, f"{twice} is given more than once; give it once.")
     return read
 
 
 def _media_type(request: Request) -> tuple[str, dict[bytes, bytes]]:
-    """The content type in lower case, and its options."""
+    """(content type in lower case, its options such as charset or boundary)."""
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     return kind.decode("latin-1").lower(), options
 
@@ -109,7 +115,7 @@ async def _limited(request: Request, limit_bytes: int) -> AsyncIterator[bytes]:
     """The body piece by piece.
 
     Raises:
-        BodyTooLarge: it states more than the limit, or exceeds it on the way.
+        BodyTooLarge: its Content-Length or the bytes received exceed the limit.
         UnsupportedFormat: it is compressed.
     """
     encoding = request.headers.get("content-encoding") or "identity"
@@ -134,7 +140,10 @@ async def _limited(request: Request, limit_bytes: int) -> AsyncIterator[bytes]:
 
 @dataclass(slots=True)
 class ReceivedFile:
-    """An upload on disk. `name` is the user's name for it; `format_name` None means detect it."""
+    """An uploaded file on disk, with the other fields of its form.
+
+    `name` is the user's name for the file; with `format_name` None its format has to be detected.
+    """
 
     path: Path
     name: str
@@ -146,12 +155,15 @@ class ReceivedFile:
 async def receive_file(
     request: Request, data_dir: Path, limit_bytes: int, *, pictures: bool = False
 ) -> AsyncIterator[ReceivedFile]:
-    """Write the uploaded file into a folder of its own; it is deleted at the end.
+    """The uploaded file, in a folder of its own that is deleted at the end.
 
     Takes multipart/form-data (the first part with a file name) or the file itself as the body.
 
     Raises:
-        BodyTooLarge, MalformedRequest, UnsupportedFormat, InvalidField: as their names say.
+        BodyTooLarge: it exceeds the limit.
+        MalformedRequest: the form is malformed or cut off.
+        UnsupportedFormat: its content type is not accepted, or it is compressed.
+        InvalidField: the form has no file, more than one, or a field that is too long.
     """
     media_type, options = _media_type(request)
     file_types = PICTURE_TYPES if pictures else FILE_TYPES
@@ -175,7 +187,7 @@ async def receive_file(
 
 
 async def _gathered(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Chunks of about a megabyte, to save thread switches."""
+    """The same bytes in chunks of about a megabyte, so that fewer thread switches are needed."""
     held = bytearray()
     async for part in parts:
         held += part
@@ -217,8 +229,9 @@ async def _receive_multipart(
 
 
 class _Form:
-    """Receives form parts: the first file goes to disk, small fields to memory, the rest is
-    ignored.
+    """Receives the parts of a form: writes the first file to disk, keeps small fields in memory.
+
+    `problem` is (field, message) once something is wrong with the form.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -233,7 +246,7 @@ class _Form:
         self.is_complete = False
 
     def callbacks(self) -> Any:
-        """The callbacks of `MultipartParser`."""
+        """The callbacks for `MultipartParser`, by name."""
         return {
             "on_part_begin": self._on_part_begin,
             "on_header_field": lambda data, start, end: self._header[0].extend(data[start:end]),
@@ -272,6 +285,7 @@ class _Form:
             self._target = self.fields[name] = bytearray()
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
+        """Store the bytes where the current part goes; too long a field is a problem."""
         target = self._target
         if isinstance(target, bytearray):
             if len(target) + end - start <= SMALL_FIELD_BYTES:

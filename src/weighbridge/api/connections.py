@@ -1,14 +1,14 @@
-"""What one client may take of the server before anybody knows who it is: connections, header bytes,
-time.
+"""Limits on what a client may use of the server before its token is checked: connections, bytes of
+headers, time.
 
-A connection has its place until it ends. Each address has a number of places, and so has the
-server; who comes when they are taken gets a spare one: it is answered if it asks for the health of
-the server at once, and leaves when the next one comes. So neither 5,000 slow connections nor a
-crowd behind one address hide a server that is well.
+A connection has a place until it ends. The number of places is limited for each address, and for
+the whole server. A connection beyond that gets a spare place: only a health check is answered
+there, and the oldest spare connection is closed when a new one needs its place. So health checks
+are answered in spite of 5,000 slow connections, or of many from one address.
 
-Who is refused is told why. A connection that is closed while bytes of the client lie unread is
-reset by the kernel, and the answer is lost with it. So what is still arriving is read and dropped
-first, within bounds (nginx calls this lingering close:
+A refused client is told why. The kernel resets a connection that is closed while received bytes are
+unread, and the answer is lost. So what is still arriving is read and dropped first, within bounds
+(nginx calls this lingering close:
 https://nginx.org/en/docs/http/ngx_http_core_module.html#lingering_close).
 """
 
@@ -31,25 +31,29 @@ if TYPE_CHECKING:
     Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MOST_HEADER_BYTES: Final = 32_768
-"""Request line and headers together."""
+"""The most bytes of request line and headers together."""
 MOST_HEADERS: Final = 100
 HEAD_WITHIN_S: Final = 15.0
-"""From the first byte, or the opening of the connection, to the end of the headers."""
+"""The longest time from the opening of the connection, or the first byte of a later request, to
+the end of the headers.
+"""
 SPARE_HEAD_WITHIN_S: Final = 3.0
 MOST_SPARE_HEAD_BYTES: Final = 4_096
-"""Enough for a health check, the only request that a spare place answers."""
+"""The most bytes of request line and headers in a spare place: enough for a health check."""
 BODY_SILENCE_S: Final = 30.0
-"""A body may be large and the network slow, but some of it must arrive within this time."""
+"""The longest pause between two parts of a body."""
 LEAST_BODY_RATE: Final = 500.0
-"""Average bytes a second that a body must reach once it takes longer than BODY_SILENCE_S."""
+"""The average bytes a second below which a body that takes longer than BODY_SILENCE_S is
+refused.
+"""
 MOST_DROPPED_BYTES: Final = 256_000_000
-"""Bytes that a client may still send after the answer; they are read and dropped."""
+"""The most bytes that are read and dropped after the answer before the connection is aborted."""
 DROPPING_WITHIN_S: Final = 120.0
 DROPPING_SILENCE_S: Final = 15.0
 MOST_CONNECTIONS: Final = 700
 MOST_PER_ADDRESS: Final = 400
 SPARE_PLACES: Final = 2_500
-"""Connections beyond MOST_CONNECTIONS that are accepted for health checks alone: more than arrive
+"""Connections beyond MOST_CONNECTIONS that are accepted for health checks only: more than arrive
 while one health check is read and answered.
 """
 LEAST_SPARE_PLACES: Final = 64
@@ -95,7 +99,7 @@ of the problem.
 
 
 class Places:
-    """Who is connected. One per server."""
+    """The connections of one server, by address: which have a place, and which a spare one."""
 
     def __init__(
         self,
@@ -113,8 +117,8 @@ class Places:
         self._spare: OrderedDict[GuardedProtocol, None] = OrderedDict()
 
     def take(self, connection: GuardedProtocol, address: str) -> bool:
-        """A place for this connection; False: a spare one, for which the oldest spare one may have
-        to go.
+        """Give the connection a place. True: an ordinary one; False: a spare one, for which the
+        oldest spare connection may be closed.
         """
         is_crowded = self._of_address[address] >= self._most_per_address and not self._is_proxy(
             address
@@ -129,7 +133,7 @@ class Places:
         return False
 
     def leave(self, connection: GuardedProtocol, address: str, *, had_place: bool) -> None:
-        """The connection has ended."""
+        """Free the place of a connection that has ended."""
         if not had_place:
             self._spare.pop(connection, None)
             return
@@ -138,7 +142,7 @@ class Places:
             del self._of_address[address]
 
     def _is_proxy(self, address: str) -> bool:
-        """Many people come through one address of a proxy."""
+        """Whether it is a trusted proxy's address, which many clients share: it has no limit."""
         try:
             parsed = ipaddress.ip_address(address)
         except ValueError:
@@ -146,8 +150,10 @@ class Places:
         return any(parsed in network for network in self._proxies)
 
 
-class _ClosingLate:
-    """A transport whose `close` is the protocol's, which may first read what is still arriving."""
+class _LingeringTransport:
+    """A transport whose `close` calls the protocol's `close_soon`, which may first read what is
+    still arriving.
+    """
 
     def __init__(self, transport: asyncio.Transport, protocol: GuardedProtocol) -> None:
         self._transport = transport
@@ -161,14 +167,15 @@ class _ClosingLate:
         return self._protocol.is_refused or self._transport.is_closing()
 
     def close(self) -> None:
-        """Close it, now or soon."""
+        """Close the connection, perhaps after reading what is still arriving."""
         self._protocol.close_soon()
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """uvicorn's, within these bounds.
+    """uvicorn's HTTP protocol with the limits of this module; one object per connection.
 
-    `places` is set on a subclass, of which uvicorn makes one per connection.
+    `places` is set on a subclass (see `guarded`). A connection is refused once it gets an error
+    answer from here, or is being closed; nothing that arrives then reaches the application.
     """
 
     places: Places
@@ -196,38 +203,38 @@ class GuardedProtocol(HttpToolsProtocol):
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._real_transport = transport
-        super().connection_made(_ClosingLate(transport, self))  # type: ignore[arg-type]
+        super().connection_made(_LingeringTransport(transport, self))  # type: ignore[arg-type]
         self._address = self.client[0] if self.client else ""
         self._has_place = self.places.take(self, self._address)
-        self._arm(self.head_within_s if self._has_place else SPARE_HEAD_WITHIN_S)
+        self._start_timer(self.head_within_s if self._has_place else SPARE_HEAD_WITHIN_S)
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        self._disarm()
+        self._stop_timer()
         self.is_refused = True
         self.places.leave(self, self._address, had_place=self._has_place)
         super().connection_lost(exc)
 
     def abort(self) -> None:
-        """End it without a word."""
+        """End the connection at once, without an answer."""
         self.is_refused = True
-        self._disarm()
+        self._stop_timer()
         self._real_transport.abort()
 
     def close_soon(self) -> None:
-        """Hang up, but let the client finish sending, so that it reads the answer."""
+        """Close after the answer, but go on reading, so that the client gets the answer."""
         if self.is_refused:
             return
         self.is_refused = True
         if self._in_head and not self._head_bytes:  # nothing is on its way
-            self._disarm()
+            self._stop_timer()
             self._real_transport.close()
             return
         if self._real_transport.can_write_eof():
             self._real_transport.write_eof()
         self.flow.resume_reading()
         self._dropping_ends_s = self.loop.time() + DROPPING_WITHIN_S
-        self._arm(self.dropping_silence_s)
+        self._start_timer(self.dropping_silence_s)
 
     @override
     def shutdown(self) -> None:
@@ -238,14 +245,16 @@ class GuardedProtocol(HttpToolsProtocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        """Count bytes; refuse too large a head with 431, and too slow a body with 408."""
+        """Count bytes; refuse headers that are too large with 431, a body that is too slow with
+        408.
+        """
         if self._is_answered():
             self._drop(len(data))
         if self.is_refused:
             return
         if self._in_head:
             if not self._head_bytes and self._timer is None:  # the next request of this connection
-                self._arm(self.head_within_s)
+                self._start_timer(self.head_within_s)
             self._head_bytes += len(data)
         else:
             self._body_bytes += len(data)
@@ -256,14 +265,16 @@ class GuardedProtocol(HttpToolsProtocol):
             if self._is_too_slow():
                 self._refuse(408)
             else:
-                self._arm(self.body_silence_s)
+                self._start_timer(self.body_silence_s)
 
     # What the parser says
     # ---------------------------------------------------------------------------
 
     @override
     def on_headers_complete(self) -> None:
-        """Refuse too large a head (431), and without a place all but health checks (503)."""
+        """Refuse headers that are too large (431), and in a spare place all but health checks
+        (503).
+        """
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if size > MOST_HEADER_BYTES or len(self.headers) > MOST_HEADERS:
             self._refuse(431)
@@ -274,7 +285,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head, self._head_bytes = False, 0
         self._body_bytes, self._body_since_s = 0, self.loop.time()
         self._dropped_bytes = 0
-        self._arm(self.body_silence_s)
+        self._start_timer(self.body_silence_s)
         super().on_headers_complete()
 
     @override
@@ -286,7 +297,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         if not self.is_refused:
             self._in_head = True
-            self._disarm()
+            self._stop_timer()
             super().on_message_complete()
 
     def _most_head_bytes(self) -> int:
@@ -295,21 +306,22 @@ class GuardedProtocol(HttpToolsProtocol):
     # Time
     # -------------------------------------------------------------------------------------------
 
-    def _arm(self, within_s: float) -> None:
-        self._disarm()
-        self._timer = self.loop.call_later(within_s, self._on_time)
+    def _start_timer(self, within_s: float) -> None:
+        self._stop_timer()
+        self._timer = self.loop.call_later(within_s, self._on_timeout)
 
-    def _disarm(self) -> None:
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _on_time(self) -> None:
+    def _on_timeout(self) -> None:
+        """Close a refused connection; refuse one that was too slow."""
         self._timer = None
         if self.is_refused:
             self._real_transport.close()
-        elif not self._in_head and self.flow.read_paused:  # it is we who do not read
-            self._arm(self.body_silence_s)
+        elif not self._in_head and self.flow.read_paused:  # the server itself has paused reading
+            self._start_timer(self.body_silence_s)
         else:
             self._refuse(408)
 
@@ -321,10 +333,13 @@ class GuardedProtocol(HttpToolsProtocol):
     # ---------------------------------------------------------------------------------------
 
     def _is_answered(self) -> bool:
-        """Whether what arrives now belongs to a request that has its answer."""
+        """Whether the bytes that arrive now belong to a request that is answered already."""
         return self.is_refused or (not self._in_head and self.cycle.response_complete)
 
     def _drop(self, size: int) -> None:
+        """Count bytes that are read and dropped; end the connection when they are too many, or
+        come for too long.
+        """
         self._dropped_bytes += size
         if self._dropped_bytes > self.most_dropped_bytes:
             self.abort()
@@ -332,11 +347,11 @@ class GuardedProtocol(HttpToolsProtocol):
             if self.loop.time() > self._dropping_ends_s:
                 self._real_transport.close()
             else:
-                self._arm(self.dropping_silence_s)
+                self._start_timer(self.dropping_silence_s)
 
     def _refuse(self, status: int) -> None:
-        """Say why, and hang up."""
-        self._disarm()
+        """Send the problem with this status, if that is still possible, and close."""
+        self._stop_timer()
         if self.transport.is_closing():
             self.is_refused = True
             return
@@ -348,7 +363,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.close_soon()
 
     def _may_answer(self) -> bool:
-        """Whether the next bytes to the client can be the answer to the request that is refused."""
+        """Whether nothing else is being sent, so that the refused request can be answered now."""
         if self.cycle is None:
             return True
         if self._in_head:  # the cycle is that of the request before
@@ -368,8 +383,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
 
 def find_spare_places() -> int:
-    """How many spare places this process has descriptors for; it may take as many as it is
-    allowed.
+    """The number of spare places for which this process has file descriptors.
+
+    Raises the process's soft limit of descriptors as far as the hard limit allows.
     """
     import resource
 
@@ -386,5 +402,5 @@ def find_spare_places() -> int:
 
 
 def guarded(places: Places) -> type[GuardedProtocol]:
-    """The protocol for one server, with places of its own."""
+    """The protocol class for one server, with its places."""
     return type("ServerProtocol", (GuardedProtocol,), {"places": places})

@@ -1,6 +1,6 @@
 """What the routes need from the program, and the state of the running API.
 
-`cli/` fills an `ApiContext` from what `wiring` made; the routers read it from `request.app.state`.
+`cli/` fills an `ApiContext` with what `wiring` made; the routes read it from `request.app.state`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ IMPORTS_AT_ONCE = 2
 
 
 class EngineControl(Protocol):
-    """The part of the engine's supervisor that a server controls."""
+    """The methods of the engine's supervisor that a server uses."""
 
     @property
     def in_flight(self) -> int:
@@ -55,7 +55,7 @@ class EngineControl(Protocol):
         ...
 
     async def drain(self) -> None:
-        """Start no call, let those in flight finish and be stored, then stop."""
+        """Start no more calls, let those in flight finish and be stored, then stop."""
         ...
 
     async def abandon(self) -> None:
@@ -63,7 +63,7 @@ class EngineControl(Protocol):
         ...
 
     async def ended(self) -> None:
-        """Wait until the engine has died. In normal operation it stops only when told to."""
+        """Wait until the engine has stopped by itself, which happens only after a failure."""
         ...
 
 
@@ -111,20 +111,21 @@ class ApiContext:
         self.throttle = LoginThrottle(self.clock)
 
     async def _status(self) -> bytes:
+        """The present status of the queue as JSON."""
         return to_json(status_document(await queue_status(self.database, self.clock)))
 
     @property
     def factors(self) -> FactorTable:
-        """The factors as they were at the last look."""
+        """The factor table as it was when it was last refreshed."""
         return self.in_use.now.table
 
     @property
     def steps(self) -> Steps:
-        """The steps over the lists of these factors."""
+        """The steps with the material and process lists of these factors."""
         return self.in_use.now.questions.steps
 
     async def follow_factors(self) -> None:
-        """Take the factors that count now: another process may have taken an upload."""
+        """Load the factors that are now in force, if another process has uploaded some."""
         async with self.database.pool.acquire() as connection:
             await self.in_use.refresh(connection)
 
@@ -146,7 +147,7 @@ async def _follow_factors(request: Request) -> None:
 
 
 FollowFactors = Depends(_follow_factors)
-"""A dependency of routes that compute: another process may have taken other factors."""
+"""A dependency of routes that compute: it first calls `follow_factors`."""
 
 Context = Annotated[ApiContext, Depends(_context)]
 """Annotate a route's parameter with this to get the context."""

@@ -1,6 +1,6 @@
-"""Cursors mark where a list continues.
+"""Makes and reads cursors, which say where the next page of a list begins.
 
-They are opaque, and stable when rows are added or removed.
+They are opaque to clients, and stay valid when rows are added or removed.
 """
 
 from __future__ import annotations

@@ -20,10 +20,10 @@ _OPEN_TO_ALL: Final = ("/healthz", "/readyz")
 
 
 def complete_document(app: FastAPI) -> None:
-    """Let the application's document have our problem schema, security and examples."""
+    """Make the application's OpenAPI document include our problem schema, security and examples."""
     generate = app.openapi
 
-    def openapi() -> dict[str, Any]:
+    def complete_openapi() -> dict[str, Any]:
         if app.openapi_schema is not None:
             return app.openapi_schema
         document = generate()
@@ -35,11 +35,11 @@ def complete_document(app: FastAPI) -> None:
         _add_examples(document, json.loads(EXAMPLES_FILE.read_text(encoding="utf-8")))
         return document
 
-    app.openapi = openapi  # type: ignore[method-assign]
+    app.openapi = complete_openapi  # type: ignore[method-assign]
 
 
 def _replace_error_schemas(document: dict[str, Any]) -> None:
-    """FastAPI's own error schemas make room for `Problem`."""
+    """Replace FastAPI's own error schemas with `Problem`."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
@@ -49,7 +49,7 @@ def _replace_error_schemas(document: dict[str, Any]) -> None:
 
 
 def _add_examples(document: dict[str, Any], examples: dict[str, Any]) -> None:
-    """Put a recorded example beside every answer that has one, by operation and status."""
+    """Add the recorded example of each answer to the document, by operation and status."""
     for methods in document["paths"].values():
         for operation in methods.values():
             answers = examples["answers"].get(operation["operationId"], {})

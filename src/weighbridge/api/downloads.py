@@ -1,8 +1,8 @@
 """Streams results and rejected rows, so that memory does not grow with the catalogue.
 
 CSV and JSONL are written piece by piece and sent at once. XLSX and Parquet are complete only at
-their end, so they are written to disk first. Whoever writes is waited for when a client goes away
-(`asyncio.to_thread` would not): else it would go on in the folder that is being removed.
+their end, so they are written to disk first. When a client goes away, a thread that is still
+writing is waited for (`asyncio.to_thread` would not wait), because its folder is then removed.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ async def stream_export(
     codes: Sequence[str] | None = None,
     extras: Extras = NO_EXTRAS,
 ) -> AsyncGenerator[bytes, None]:
-    """All results, or those with `codes`, as a file of this format.
+    """All results, or those with `codes`, as the bytes of a file in this format.
 
-    Only a few run at a time; others wait.
+    At most `EXPORTS_AT_ONCE` run at a time; others wait.
     """
     async with context.exports, scratch_folder(context.settings.data_dir) as folder:
         pieces = (
@@ -82,7 +82,7 @@ def _as_file(
     rows: Sequence[ResultRow],
     extras: Extras,
 ) -> bytes:
-    """What the writer makes of these rows, header included, by way of a file in `folder`."""
+    """These rows as a whole file of the format, header included, written by way of `folder`."""
     path = folder / f"piece.{format_name}"
     with open_writer(format_name, path, fields, extras) as writer:
         writer.write(rows)
@@ -92,7 +92,7 @@ def _as_file(
 async def _whole_file(
     context: ApiContext, format_name: str, folder: Path, codes: Sequence[str] | None
 ) -> AsyncGenerator[bytes, None]:
-    """The file in pieces, once it is complete on disk."""
+    """The bytes of the file in pieces, once it is complete on disk."""
     path = folder / f"results.{format_name}"
     await export_results(
         context.database,
@@ -112,9 +112,7 @@ async def stream_rows(
     first: tuple[Cell, ...],
     others: AsyncGenerator[tuple[Cell, ...], None],
 ) -> AsyncGenerator[bytes, None]:
-    """Rejected rows or notes of an import as CSV, in the form of the file that the command line
-    writes.
-    """
+    """Rejected rows or notes of an import as CSV, in the same form as the command line's file."""
     text = io.StringIO(newline="")
     lines = csv.writer(text, lineterminator="\n")
     write_csv_line(lines, header)

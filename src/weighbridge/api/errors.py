@@ -1,5 +1,5 @@
-"""Our errors as HTTP: one table from error class to status and problem type (RFC 9457), complete by
-test.
+"""Our errors as HTTP: one table from error class to status and problem type (RFC 9457); a test
+checks that no class is missing.
 
 A problem explains the error to a person and names its type for a program. Errors inside the server
 (5xx) are described only in general terms; the log has the details.
@@ -33,7 +33,7 @@ PROBLEM_JSON: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:weighbridge:problem:"
 RETRY_AFTER_S: Final = 5
 MOST_SHOWN: Final = 1_000
-"""Cells of a refused file that one problem names."""
+"""The most cells of a refused file that one problem names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ _DATABASE_AWAY_ERRORS: Final = (
     asyncpg.TransactionRollbackError,
     asyncpg.InterfaceError,
 )
-"""Other PostgreSQL errors are programming errors and handled as such."""
+"""Errors that mean that the database is away; all others of PostgreSQL are programming errors."""
 _DATABASE_AWAY = "The database is not responding. Nothing is lost; try again."
 _DISK_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _INTERNAL = "Internal error in Weighbridge. See the server's log for details."
@@ -166,7 +166,7 @@ class FieldProblem(BaseModel):
 
 
 class Problem(BaseModel):
-    """An error, as RFC 9457 describes it."""
+    """An error as a problem document (RFC 9457)."""
 
     type: str
     title: str
@@ -204,7 +204,7 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
-    """A problem document. `more` are extra members of this problem type."""
+    """A response with a problem document. `more` are extra members of this problem type."""
     body: dict[str, Any] = {
         "type": TYPE_PREFIX + name,
         "title": title,
@@ -249,7 +249,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 async def _on_our_error(request: Request, error: Exception) -> JSONResponse:
-    """The answer by `PROBLEMS`. A status of 500 and above is logged, and its details stay there."""
+    """The problem by `PROBLEMS`. For a status of 500 and above the details are only in the log."""
     assert isinstance(error, errors.WeighbridgeError)  # noqa: S101 - registered for these
     row = find_problem(error)
     if row.status >= 500:
@@ -288,7 +288,9 @@ async def _on_invalid_request(request: Request, error: Exception) -> JSONRespons
 
 
 def _field_name(location: Sequence[object]) -> str:
-    """`("query", "limit")` is `limit`; the body as a whole is `body`."""
+    """The name of the field at a location: "limit" for `("query", "limit")`, "body" for
+    `("body",)`.
+    """
     inner = [str(part) for part in location[1:]]
     return ".".join(inner) or str(location[0])
 
@@ -310,9 +312,8 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
 
 
 async def _on_client_gone(request: Request, _: Exception) -> JSONResponse:
-    """The client has disconnected, for example by closing a page during an upload.
-
-    Not worth a log line.
+    """A 400 for a client that has disconnected, for example by closing a page during an upload; it
+    is not logged.
     """
     row = PROBLEMS[MalformedRequest]
     detail = "The connection ended before the request was complete. Send it again."
@@ -320,7 +321,10 @@ async def _on_client_gone(request: Request, _: Exception) -> JSONResponse:
 
 
 def _allowed_methods(request: Request) -> str:
-    """The methods of all routes with this path; a router alone reports only the first route's."""
+    """The methods of all routes with the request's path, with commas between them.
+
+    Starlette itself would report only those of the first route.
+    """
     routes = [route for route in request.app.state.routes if isinstance(route, Route)]
     fitting = (route.path for route in routes if route.path_regex.match(request.url.path))
     path = next(fitting, "")
@@ -329,7 +333,7 @@ def _allowed_methods(request: Request) -> str:
 
 
 async def _on_database_error(request: Request, error: Exception) -> JSONResponse:
-    """503 for a database that is away; trouble with the disk is answered as such."""
+    """The 503 for a database that is away, or for a data folder that cannot be used."""
     if isinstance(error, OSError) and (error.filename or error.errno in _DISK_ERRORS):
         return _on_disk_error(request, error)
     telemetry.error(
@@ -342,7 +346,7 @@ async def _on_database_error(request: Request, error: Exception) -> JSONResponse
 
 
 def _on_disk_error(request: Request, error: OSError) -> JSONResponse:
-    """503 that says what is wrong with the data folder, without its path."""
+    """The 503 that says what is wrong with the data folder, without its path."""
     telemetry.error(
         "request_failed",
         f"❌ {request.method} {request.url.path}: {error}",
@@ -359,6 +363,7 @@ def _on_disk_error(request: Request, error: OSError) -> JSONResponse:
 
 
 async def _on_crash(request: Request, error: Exception) -> JSONResponse:
+    """The 500 for an exception that nothing else handles; the traceback is logged."""
     row = PROBLEMS[errors.WeighbridgeError]
     telemetry.crashed(
         "request_crashed",

@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 
 
 class AnswerWhenCutOff:
-    """An upload still arriving when the shutdown time is over is cancelled and gets a problem
-    document.
+    """Answers a request that the shutdown cancels, such as a long upload, with a 503.
 
-    Without it the client would see a 500, and the log a traceback.
+    Otherwise the client would get a 500, and the log a traceback.
     """
 
     def __init__(self, app: ASGIApp, context: ApiContext) -> None:
@@ -25,8 +24,8 @@ class AnswerWhenCutOff:
         self.context = context
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on; if the request is cancelled before the response started, answer with a
-        problem.
+        """Pass the request on; if the shutdown cancels it before the response begins, answer
+        503.
         """
         has_begun = False
 

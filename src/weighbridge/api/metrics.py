@@ -1,4 +1,4 @@
-"""Prometheus metrics from the database; they cover every server and worker on it.
+"""Prometheus metrics from the database; they include every server and worker that uses it.
 
 With several servers on one database, scrape only one: all give the same figures, except for
 `weighbridge_calls_in_flight`, which counts the server's own process.
@@ -38,12 +38,12 @@ async def metrics_page(context: ApiContext) -> bytes:
     sums = await context.statistics.call_sums()
     status = await queue_status(context.database, context.clock)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Look(sums, status, context.calls_in_flight))
+    registry.register(_MetricsSnapshot(sums, status, context.calls_in_flight))
     return generate_latest(registry)
 
 
-class _Look(Collector):
-    """One snapshot, as Prometheus wants it."""
+class _MetricsSnapshot(Collector):
+    """The metrics of one moment, for a Prometheus registry."""
 
     def __init__(self, sums: Sequence[CallSum], status: QueueStatus, in_flight: int) -> None:
         self._sums = sums
@@ -52,7 +52,7 @@ class _Look(Collector):
 
     @override
     def collect(self) -> Iterator[Metric]:
-        """All metrics of one look at the database; latencies are of calls that got a reply."""
+        """All metrics; latencies are of calls that got a reply."""
         yield from self._queue()
         yield from self._calls()
         yield _histogram(
@@ -144,7 +144,9 @@ def _counter(
     sums: Iterable[CallSum],
     value: Callable[[CallSum], float],
 ) -> CounterMetricFamily:
-    """A counter with one sample for each combination of labels, `value` summed over its rows."""
+    """A counter with one sample for each combination of labels: the sum of `value` over its
+    rows.
+    """
     totals: dict[tuple[str, ...], float] = defaultdict(float)
     for row in sums:
         totals[tuple(label(row) for label in labels.values())] += value(row)
@@ -162,7 +164,11 @@ def _histogram(
     bucket: Callable[[CallSum], int],
     seconds: Callable[[CallSum], float],
 ) -> HistogramMetricFamily:
-    """By step; the counts of a bucket include those below it."""
+    """A histogram for each step; the count of a bucket includes those below it.
+
+    `bucket` gives a row's index into `bounds` (one above the last for +Inf), `seconds` its total
+    time.
+    """
     counts: dict[str, list[int]] = defaultdict(lambda: [0] * (len(bounds) + 1))
     totals: dict[str, float] = defaultdict(float)
     for row in sums:

@@ -10,7 +10,7 @@ from weighbridge.api.app import make_documented_app
 
 
 def write_document(path: Path) -> None:
-    """The document of an application without a database behind it."""
+    """Write the OpenAPI document of the API as JSON to this file; no database is needed."""
     document = make_documented_app().openapi()
     text = json.dumps(document, indent=2, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")

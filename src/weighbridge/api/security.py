@@ -1,6 +1,6 @@
-"""Requests from other sites, and the headers of every answer. Who may come in at all: `access.py`.
+"""Refuses requests from other sites, and sets security headers. Tokens are checked in `access.py`.
 
-Plain ASGI classes around the app, outermost first in `app.py`; streams pass through untouched.
+Plain ASGI classes around the app (see `_protect` in `app.py`). They do not buffer streams.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ _HEADERS: Final = {
 
 
 class RefuseOtherSites:
-    """Keeps pages of other sites from using the browser of a person who can reach this server.
+    """Refuses requests that a page of another site makes a user's browser send to this server.
 
-    It could send simple requests (and, with a cookie or on this machine without a token, have them
-    obeyed), or reach us under a name of its own (DNS rebinding). `hosts` are the names that we
-    answer to; none: any.
+    Such a page could have simple requests carried out (with the user's cookie, or on this machine
+    without a token), or reach this server under the page's own host name (DNS rebinding). `hosts`
+    are the host names that are accepted; empty: any. `origins` are other sites that are allowed.
 
     The check is the one of Go's http.CrossOriginProtection
     (https://pkg.go.dev/net/http#CrossOriginProtection): browsers say in Sec-Fetch-Site where a
     request comes from, and no page can change that header. Where it is missing (plain http to
-    another machine), Origin must name the host that was asked. What sends neither is no browser,
-    and brings a token of its own.
+    another machine), Origin must name the host of the request. A client that sends neither is no
+    browser, and needs a token.
     """
 
     def __init__(self, app: ASGIApp, *, hosts: Sequence[str], origins: Sequence[str]) -> None:
@@ -53,7 +53,7 @@ class RefuseOtherSites:
         self._origins = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, or answer 400 or 403."""
+        """Pass the request on, or answer 400 or 403."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -69,14 +69,15 @@ class RefuseOtherSites:
             return problem_response(
                 scope["path"], 400, "malformed-request", "The request is malformed", detail
             )
-        if scope["method"] in SAFE_METHODS or self._is_from_here(headers, host):
+        if scope["method"] in SAFE_METHODS or self._is_same_site(headers, host):
             return None
         detail = "Pages of other sites may not send requests that change something."
         return problem_response(
             scope["path"], 403, "forbidden", "Request from another site refused", detail
         )
 
-    def _is_from_here(self, headers: Headers, host: str) -> bool:
+    def _is_same_site(self, headers: Headers, host: str) -> bool:
+        """Whether the request comes from this site, an allowed one, or no browser."""
         origin = headers.get("origin")
         if origin is not None and origin in self._origins:
             return True
@@ -87,11 +88,13 @@ class RefuseOtherSites:
 
 
 def _without_port(host: str) -> str:
+    """The host name in lower case, without its port."""
     name, colon, port = host.rpartition(":")
     return (name if colon and port.isdecimal() else host).lower()
 
 
 def _netloc(origin: str) -> str:
+    """Host and port of an origin in lower case; empty for an invalid one."""
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:
@@ -105,7 +108,7 @@ class SecurityHeaders:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on; add to the start of the answer."""
+        """Pass the request on; add the headers when the response begins."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

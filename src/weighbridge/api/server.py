@@ -1,8 +1,8 @@
 """Runs the API and the engine in one process and shuts both down gracefully.
 
-First SIGTERM or SIGINT: not ready any more, no call begins, calls in flight finish and are stored;
-the API goes on answering meanwhile, so that people can watch. Then it closes. A second signal ends
-at once.
+At the first SIGTERM or SIGINT /readyz turns to 503, no more calls begin, and calls in flight finish
+and are stored; meanwhile the API goes on answering, so that people can watch. Then it closes. A
+second signal ends it at once.
 """
 
 from __future__ import annotations
@@ -34,8 +34,11 @@ if TYPE_CHECKING:
 CLOSE_WITHIN_S: Final = 5
 """Time that open requests get to finish at shutdown. Event streams are ended first."""
 INTERRUPTED: Final = 130
+"""Exit code after Ctrl-C."""
 BROKEN: Final = 70
+"""Exit code when the engine failed."""
 BACKLOG: Final = 2048
+"""Connections that the operating system holds until the server accepts them."""
 
 
 class _Server(uvicorn.Server):
@@ -50,14 +53,14 @@ class _Server(uvicorn.Server):
 async def run_server(
     context: ApiContext, host: str, port: int, pages: InstallPages | None = None
 ) -> int:
-    """Serve until a signal, with these pages; returns the exit code: 0, 130 after Ctrl-C, 70 when
-    the engine broke.
+    """Serve until a signal; returns the exit code: 0, 130 after Ctrl-C, 70 when the engine failed.
+
+    `pages` adds the dashboard's pages.
 
     Raises:
-        SettingsError: cannot listen on the address.
+        SettingsError: the server cannot listen on the address.
     """
-    # Without a token we listen on this machine only, and the host name is the only protection from
-    # pages that bring a name of their own.
+    # Without tokens, only the check of the host name protects from pages of other sites.
     hosts = names_of(host) if await context.gate.is_open() else ()
     server = _Server(
         uvicorn.Config(
@@ -73,10 +76,10 @@ async def run_server(
             timeout_graceful_shutdown=CLOSE_WITHIN_S,
         )
     )
-    listening = _listen(host, port)
+    listening = _listening_socket(host, port)
     await asyncio.to_thread(clear_left_behind, context.settings.data_dir, context.clock.now())
-    asked = _AskedToStop()
-    with handling(asked.hear):
+    stop_signals = _StopSignals()
+    with handling(stop_signals.note_signal):
         events = asyncio.create_task(context.events.run(), name="events")
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="api")
         try:
@@ -85,31 +88,32 @@ async def run_server(
                 await context.engine.start()
             telemetry.info(
                 "server_started",
-                f"🌐 Listening on http://{_in_address(host)}:{port}",
+                f"🌐 Listening on http://{_host_in_url(host)}:{port}",
                 host=host,
                 port=port,
             )
-            await _first(serving, asked.once.wait(), _engine_ended(context))
+            await _wait_for_first(serving, stop_signals.once.wait(), _engine_ended(context))
             if serving.done():
                 await serving
-            if not asked.once.is_set():
+            if not stop_signals.once.is_set():
                 context.is_leaving = True
                 telemetry.error(
                     "engine_ended", "❌ The engine stopped; the server is shutting down"
                 )
                 return BROKEN
-            await _leave(context, asked)
+            await _stop_engine(context, stop_signals)
         finally:
             context.events.close()
             server.should_exit = True
-            server.force_exit = asked.twice.is_set()
+            server.force_exit = stop_signals.twice.is_set()
             await asyncio.gather(serving, return_exceptions=True)
             events.cancel()
             await asyncio.gather(events, return_exceptions=True)
-    return INTERRUPTED if asked.first_signal == signal.SIGINT else 0
+    return INTERRUPTED if stop_signals.first_signal == signal.SIGINT else 0
 
 
 def _protocol(context: ApiContext) -> type[asyncio.Protocol] | Literal["h11"]:
+    """The HTTP protocol for uvicorn: ours with its limits on connections, or h11 on Windows."""
     if sys.platform == "win32":  # there is no httptools; h11 bounds the headers
         return "h11"
     from weighbridge.api.connections import Places, find_spare_places, guarded
@@ -118,15 +122,16 @@ def _protocol(context: ApiContext) -> type[asyncio.Protocol] | Literal["h11"]:
 
 
 def names_of(host: str) -> tuple[str, ...]:
-    """The host names by which clients on this machine reach a server listening on `host`."""
-    return (*LOCAL_HOSTS, _in_address(host).lower())
+    """The host names by which clients on this machine reach a server that listens on `host`."""
+    return (*LOCAL_HOSTS, _host_in_url(host).lower())
 
 
-def _in_address(host: str) -> str:
+def _host_in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listening_socket(host: str, port: int) -> socket.socket:
+    """Raises SettingsError if the address cannot be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
@@ -138,6 +143,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 async def _until_started(server: _Server, serving: asyncio.Task[None]) -> None:
+    """Wait until the server accepts requests. Raises SettingsError if it stops before that."""
     while not server.started:
         if serving.done():
             await serving
@@ -145,9 +151,9 @@ async def _until_started(server: _Server, serving: asyncio.Task[None]) -> None:
         await asyncio.sleep(0.01)
 
 
-async def _leave(context: ApiContext, asked: _AskedToStop) -> None:
-    """Drain the engine, or abandon it at the second signal and when nothing can be stored any
-    more.
+async def _stop_engine(context: ApiContext, stop_signals: _StopSignals) -> None:
+    """Let the engine's calls in flight finish; give them up at the second signal, or when the
+    database is gone, so that nothing can be stored.
     """
     context.is_leaving = True
     if context.engine is None:
@@ -159,7 +165,7 @@ async def _leave(context: ApiContext, asked: _AskedToStop) -> None:
         calls_in_flight=context.engine.in_flight,
     )
     draining = asyncio.create_task(context.engine.drain(), name="drain")
-    await _first(draining, asked.twice.wait(), context.database.until_gone())
+    await _wait_for_first(draining, stop_signals.twice.wait(), context.database.until_gone())
     if draining.done():
         await draining
         return
@@ -169,30 +175,31 @@ async def _leave(context: ApiContext, asked: _AskedToStop) -> None:
 
 
 async def _engine_ended(context: ApiContext) -> None:
+    """Wait until the engine has failed; for ever if this process has none."""
     if context.engine is None:
         await asyncio.Event().wait()  # for ever
     else:
         await context.engine.ended()
 
 
-async def _first(task: asyncio.Task[None], *others: Coroutine[Any, Any, object]) -> None:
-    """Wait for the first of these; the task keeps running."""
+async def _wait_for_first(task: asyncio.Task[None], *others: Coroutine[Any, Any, object]) -> None:
+    """Wait until one of these is done; cancels `others`, but lets `task` go on."""
     waiting = {asyncio.create_task(other) for other in others}
     await asyncio.wait({task, *waiting}, return_when=asyncio.FIRST_COMPLETED)
     for other in waiting:
         other.cancel()
 
 
-class _AskedToStop:
-    """The signals received so far."""
+class _StopSignals:
+    """The signals to stop that were received: `once` is set by the first, `twice` by the second."""
 
     def __init__(self) -> None:
         self.once = asyncio.Event()
         self.twice = asyncio.Event()
         self.first_signal: signal.Signals | None = None
 
-    def hear(self, number: signal.Signals) -> None:
-        """A signal has come."""
+    def note_signal(self, number: signal.Signals) -> None:
+        """Note a signal."""
         if self.first_signal is None:
             self.first_signal = number
             self.once.set()

@@ -1,4 +1,4 @@
-"""Shared by the upload routes: request schemas, the import's response."""
+"""What the upload routes share: schemas of their bodies, reading of form fields, the response."""
 
 from __future__ import annotations
 
@@ -90,7 +90,9 @@ PICTURE_BODY: Final[dict[str, Any]] = {
 
 
 def desk_file_body(*kinds: str) -> dict[str, Any]:
-    """The body of a request with a file of one of these media types."""
+    """The OpenAPI schema of a body that is a file of one of these media types, or a form with
+    it.
+    """
     return {
         "required": True,
         "content": {
@@ -104,10 +106,10 @@ _FIELDS: Final = ("decimal", "unit", "encoding", "sheet", "map")
 
 
 def read_options(upload: ReceivedFile, settings: Settings) -> ReadOptions:
-    """How an upload is to be read, by the fields of its form.
+    """The options for reading an uploaded catalogue, from the fields of its form.
 
     Raises:
-        InvalidField: names the field.
+        InvalidField: a field has a value that is not allowed.
     """
     fields = {name: upload.fields.get(name, "").strip() for name in _FIELDS}
     if fields["decimal"] not in ("", "point", "comma"):
@@ -132,7 +134,7 @@ def read_options(upload: ReceivedFile, settings: Settings) -> ReadOptions:
 
 
 def read_lane(upload: ReceivedFile) -> Lane | None:
-    """The field `lane` of an upload's form.
+    """The lane named in an upload's form; None if the form names none.
 
     Raises:
         InvalidField: there is no such lane.
@@ -148,12 +150,12 @@ _SIGNS: Final[dict[str, Literal[".", ","]]] = {"point": ".", "comma": ","}
 
 
 def report_view(report: CatalogueReport, estimate: CatalogueEstimate | None = None) -> ReportView:
-    """The report on a file."""
+    """The report on a file, with the estimate of its cost, as the API shows it."""
     return ReportView.model_validate(report_document(report, estimate))
 
 
 def import_answer(result: ImportResult, report: CatalogueReport | None = None) -> ImportDone:
-    """The contract's answer about an import."""
+    """The answer to an upload: counts, the first rejected rows and notes, and links to all."""
     url = f"/api/products/imports/{result.import_id}"
     return ImportDone(
         import_id=result.import_id,

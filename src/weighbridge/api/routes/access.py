@@ -1,4 +1,4 @@
-"""Who works on the queue, and who did what with it."""
+"""Routes for the workers of the queue and for the audit log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/api", tags=["operation"])
 
 @router.get("/workers")
 async def workers(context: Context) -> WorkerList:
-    """Every process that works on the queue at present, on whichever machine."""
+    """List every process that works on the queue at present, on any machine."""
     found = await live_workers(context.database)
     return WorkerList(
         workers=[WorkerView.model_validate(row, from_attributes=True) for row in found]
@@ -39,7 +39,7 @@ async def audit(
         ),
     ] = None,
 ) -> AuditLog:
-    """Who stopped, started, changed, corrected, deleted or exported what, newest first."""
+    """List who stopped, started, changed, corrected, deleted or exported what, newest first."""
     before_id = read_cursor(cursor) if cursor else None
     entries = await audit_page(context.database, before_id=before_id, limit=limit + 1)
     shown = entries[:limit]

@@ -1,4 +1,4 @@
-"""Routes for the caps on money."""
+"""Routes for the caps on spending."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CHANGE = {
 }
 
 
-async def _document(context: ApiContext) -> BudgetsDocument:
+async def _budgets_document(context: ApiContext) -> BudgetsDocument:
     found = await service.read_budgets(context.database, context.clock)
     return BudgetsDocument.model_validate(
         {
@@ -45,8 +45,8 @@ async def _document(context: ApiContext) -> BudgetsDocument:
 
 @router.get("/budgets")
 async def read_budgets(context: Context) -> BudgetsDocument:
-    """The caps on money that are in force, and what is left of each."""
-    return await _document(context)
+    """List the caps on spending that are in force, and what is left of each."""
+    return await _budgets_document(context)
 
 
 @router.put(
@@ -57,12 +57,13 @@ async def read_budgets(context: Context) -> BudgetsDocument:
     },
 )
 async def set_budgets(request: Request, context: Context) -> BudgetsDocument:
-    """Set or remove caps; they bind every process from the next call on. A queue that waits for
-    money goes on.
+    """Set or remove caps on spending; they hold for every process from the next call on.
+
+    A queue that had paused at a cap goes on if there is money left.
     """
     caps = await read_json(request, _BYTES)
     if not isinstance(caps, dict) or not caps:
         raise InvalidField("body", 'Send a JSON object, such as {"day": 10}.')
     await service.set_budgets(context.database, caps)
     request.state.audit = {"detail": caps}
-    return await _document(context)
+    return await _budgets_document(context)

@@ -1,4 +1,4 @@
-"""Routes for whole catalogues: upload, rejected rows, exports."""
+"""Routes for whole catalogues: upload, rejected rows, totals, exports."""
 
 from __future__ import annotations
 
@@ -79,10 +79,11 @@ async def bulk_upload(request: Request, response: Response, context: Context) ->
     "/inspect", responses=problem_responses(413, 415), openapi_extra={"requestBody": CATALOGUE_BODY}
 )
 async def inspect(request: Request, context: Context) -> ReportView:
-    """What a file would be taken for, and what processing it would take. Nothing is stored.
+    """Show how a file would be read, and what processing its products would cost. Nothing is
+    stored.
 
-    Takes the same as bulk-upload. `questions` are what the file leaves open; an upload without the
-    answers is refused.
+    Takes the same body as bulk-upload. `questions` list what the file does not make clear; an
+    upload that does not answer them is refused.
     """
     settings = context.settings
     async with (
@@ -102,7 +103,8 @@ ImportId = Annotated[
 ]
 
 
-def _csv(description: str) -> dict[int | str, dict[str, Any]]:
+def _csv_responses(description: str) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI responses of a route that answers with a CSV file, or 404."""
     return {
         **problem_responses(404),
         200: {"description": description, "content": {"text/csv": _BINARY}},
@@ -112,10 +114,10 @@ def _csv(description: str) -> dict[int | str, dict[str, Any]]:
 @router.get(
     "/imports/{importId:uuid}/rejected",
     response_class=StreamingResponse,
-    responses=_csv("A CSV file with a line for each rejected row."),
+    responses=_csv_responses("A CSV file with a line for each rejected row."),
 )
 async def rejected_rows(importId: ImportId, context: Context) -> StreamingResponse:  # noqa: N803 - as the contract names it
-    """Every row of an import that could not become a product, as CSV."""
+    """Download every row of an import that could not become a product, as CSV."""
     rows = service.rejected_rows(context.database, importId)
     first = await anext(rows, None)
     if first is None:
@@ -124,16 +126,16 @@ async def rejected_rows(importId: ImportId, context: Context) -> StreamingRespon
             "after the retention time, or there is no such import."
         )
     cells = (rejected_cells(row) async for row in rows)
-    return _download(stream_rows(HEADER, rejected_cells(first), cells), f"rejected-{importId}")
+    return _csv_download(stream_rows(HEADER, rejected_cells(first), cells), f"rejected-{importId}")
 
 
 @router.get(
     "/imports/{importId:uuid}/notes",
     response_class=StreamingResponse,
-    responses=_csv("A CSV file with a line for each note."),
+    responses=_csv_responses("A CSV file with a line for each note."),
 )
 async def row_notes(importId: ImportId, context: Context) -> StreamingResponse:  # noqa: N803 - as the contract names it
-    """Every cell of an import that was left out or taken with doubt, as CSV."""
+    """Download every cell of an import that was not used or is doubtful, as CSV."""
     notes = service.row_notes(context.database, importId)
     first = await anext(notes, None)
     if first is None:
@@ -142,10 +144,10 @@ async def row_notes(importId: ImportId, context: Context) -> StreamingResponse: 
             "retention time, or there is no such import."
         )
     cells = (note_cells(note) async for note in notes)
-    return _download(stream_rows(NOTES_HEADER, note_cells(first), cells), f"notes-{importId}")
+    return _csv_download(stream_rows(NOTES_HEADER, note_cells(first), cells), f"notes-{importId}")
 
 
-def _download(pieces: AsyncGenerator[bytes, None], name: str) -> StreamingResponse:
+def _csv_download(pieces: AsyncGenerator[bytes, None], name: str) -> StreamingResponse:
     return StreamingResponse(
         pieces,
         media_type="text/csv; charset=utf-8",
@@ -163,10 +165,10 @@ async def totals(
         int, Query(ge=1, le=1000, description="At most so many groups.", examples=[100])
     ] = 100,
 ) -> TotalsView:
-    """Add up all footprints times their quantities, and name what to look at first.
+    """Add up all footprints times their quantities, and list the products to check first.
 
-    A product without a quantity counts as one. Failed and waiting products are missing from the
-    total, and counted.
+    A product without a quantity counts as one piece. The total does not include failed and waiting
+    products; their numbers are given.
     """
     found = await catalogue_totals(context.database, context.factors, by=(by,))
     return TotalsView.of(found, by, limit)

@@ -42,7 +42,10 @@ router = APIRouter(prefix="/api/products", tags=["corrections"], dependencies=[F
 async def correct_answers(
     asked: CorrectionsInput, request: Request, context: Context
 ) -> CorrectionsDone:
-    """Override answers of products. One that cannot be changed leaves all as they were."""
+    """Replace values in the model's answers about products, and recompute their figures.
+
+    If one product cannot be corrected, none is changed.
+    """
     if "\0" in asked.reason:
         raise InvalidField("reason", "A text cannot contain a NUL character.")
     codes = await selected_codes(context, asked)
@@ -64,9 +67,9 @@ async def correct_answers(
 async def recompute_footprints(
     asked: RecomputeInput, request: Request, context: Context
 ) -> RecomputeDone:
-    """Compute figures anew from the stored answers, without a call.
+    """Compute figures anew from the stored answers, without a call to the model.
 
-    What may have changed since: the method, the factors, the corrections.
+    They change if the method, the factors or the corrections have changed.
     """
     if any("\0" in code for code in asked.codes or ()):
         raise InvalidField("codes", "A code cannot contain a NUL character.")
@@ -85,7 +88,9 @@ async def recompute_footprints(
 async def approve_products(
     asked: ApprovalInput, request: Request, context: Context
 ) -> ApprovalDone:
-    """Mark completed products as checked, until their figures change, or take the mark back."""
+    """Mark completed products as checked, or remove the mark. A mark ends when the figure
+    changes.
+    """
     if any("\0" in code for code in asked.codes):
         raise InvalidField("codes", "A code cannot contain a NUL character.")
     if asked.approved:
@@ -102,7 +107,7 @@ async def approve_products(
 
 @router.get("/{code:code}/corrections", responses=problem_responses(404))
 async def list_corrections(code: Code, context: Context) -> CorrectionList:
-    """Every correction of a product, those that were taken back among them, newest first."""
+    """List every correction of a product, also those that were taken back, newest first."""
     found = await correcting.corrections_of(context.database, _storable(code))
     return CorrectionList(
         corrections=[
@@ -140,7 +145,7 @@ async def take_correction_back(
     request: Request,
     context: Context,
 ) -> CorrectionsDone:
-    """Take a correction back, and recompute the figure without it."""
+    """Withdraw a correction, and recompute the figure without it."""
     figures = await correcting.take_back(
         context.database, context.factors, context.steps, _storable(code), who_asks(request), number
     )
@@ -148,17 +153,18 @@ async def take_correction_back(
 
 
 def corrections_done(figures: Sequence[CorrectedFigure]) -> CorrectionsDone:
-    """As the API answers."""
+    """The answer of the API about corrected products."""
     return CorrectionsDone(
         corrected=[CorrectedProduct.model_validate(one, from_attributes=True) for one in figures]
     )
 
 
 def who_asks(request: Request) -> str:
-    """The name that corrections are kept under."""
+    """The name to store with what the request changes: that of its token, or "API"."""
     principal: Any = getattr(request.state, "principal", None)
     return principal.name if principal is not None else "API"
 
 
 def _storable(code: str) -> str:
+    """The code without NUL, which PostgreSQL cannot take; it then matches no product."""
     return code.replace("\0", "\ufffd")  # no product has either

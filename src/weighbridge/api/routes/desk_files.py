@@ -1,4 +1,4 @@
-"""Routes for the files of the desk: the review workbook, and own bills of materials."""
+"""Routes for the review workbook and for files with the user's own bills of materials."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def review_workbook(
         str, Query(max_length=200, description="Only products of this category.")
     ] = "",
 ) -> Response:
-    """Download the answers about completed products as a workbook to edit."""
+    """Download the model's answers about completed products as a workbook to edit."""
     if "\0" in category:
         raise InvalidField("category", "A text cannot contain a NUL character.")
     wanted = reviewing.Filter(unchecked=unchecked, category=category)
@@ -70,7 +70,7 @@ async def review_workbook(
 async def import_review(
     request: Request, context: Context, reason: Reason = "", replace: Replace = False
 ) -> CorrectionsDone:
-    """Make corrections of what was changed in the workbook: of all of it, or of nothing."""
+    """Upload an edited review workbook, and store its changes as corrections: all or none."""
     _refuse_nul(reason)
     limit = min(MOST_BYTES, context.settings.max_upload_bytes)
     async with receive_file(request, context.settings.data_dir, limit) as upload:
@@ -94,10 +94,10 @@ async def import_review(
 async def give_bills(
     request: Request, context: Context, reason: Reason = "", replace: Replace = False
 ) -> BillsDone:
-    """Put own bills of materials in the place of the model's: all of the file, or nothing.
+    """Upload your own bills of materials, which replace the model's: the whole file or nothing.
 
-    Columns: code, material, mass_kg and, where wanted, process and component; and what is known of
-    the process: country, electricity_kwh_per_kg, heat_kwh_per_kg, electricity_kg_co2e_per_kwh,
+    Columns: code, material and mass_kg. Optional: process and component, and what is known of the
+    process: country, electricity_kwh_per_kg, heat_kwh_per_kg, electricity_kg_co2e_per_kwh,
     heat_kg_co2e_per_kwh and energy_source.
     """
     _refuse_nul(reason)

@@ -1,4 +1,4 @@
-"""The API reference at /docs: FastAPI's Swagger UI page over assets that the package brings along.
+"""The API reference at /docs: FastAPI's Swagger UI page with scripts that are in this package.
 
 Swagger UI needs scripts, which no other page of the API may run, so this page carries its own
 Content-Security-Policy. Everything comes from this server: the page works without the internet.
@@ -35,7 +35,9 @@ def _make_page() -> str:
 
 
 def _content_security_policy(page: str) -> str:
-    """Scripts from this server and the page's own inline script, by its hash; no other."""
+    """The Content-Security-Policy of the page: it allows scripts from this server and the page's
+    own inline script, by its hash.
+    """
     scripts = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
         for script in _INLINE_SCRIPT.findall(page)
@@ -67,7 +69,7 @@ async def docs_page() -> HTMLResponse:
 
 @router.get(_ASSETS_PATH + "/{name}")
 async def docs_asset(name: str, request: Request) -> Response:
-    """One of the files of Swagger UI. Browsers keep it and ask whether it changed."""
+    """A file of Swagger UI. Browsers store it, but ask each time whether it has changed."""
     response = await _FILES.get_response(name, request.scope)
     response.headers["Cache-Control"] = "no-cache"
     return response

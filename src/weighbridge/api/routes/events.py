@@ -61,7 +61,10 @@ async def events(
         ),
     ] = None,
 ) -> StreamingResponse:
-    """Stream what happens. Reconnect with the last id received."""
+    """Stream the queue's progress, log lines and finished products as server-sent events.
+
+    To miss none, reconnect with the id of the last event received.
+    """
     return StreamingResponse(
         _stream(context, last_event_id or lastEventId),
         media_type="text/event-stream",
@@ -70,12 +73,13 @@ async def events(
 
 
 async def _stream(context: ApiContext, last_id: str | None) -> AsyncGenerator[bytes, None]:
+    """The events after `last_id` in the form of server-sent events, with heartbeats."""
     yield f"retry: {RECONNECT_AFTER_MS}\n\n".encode()
     async with aclosing(context.events.listen(last_id)) as listening:
         async for event in listening:
-            yield HEARTBEAT if event is None else _written(event)
+            yield HEARTBEAT if event is None else _as_bytes(event)
 
 
-def _written(event: Event) -> bytes:
+def _as_bytes(event: Event) -> bytes:
     # JSON has no line ends outside of strings, and escapes them within: one data line is enough.
     return f"id: {event.id}\nevent: {event.kind}\ndata: ".encode() + event.data + b"\n\n"

@@ -1,4 +1,4 @@
-"""Routes for own factors, which every process computes with from the upload on."""
+"""Routes for the user's own emission factors, which all processes use once they are uploaded."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from weighbridge.service.upkeep import own_factors
 router = APIRouter(prefix="/api/factors", tags=["corrections"])
 
 MOST_BYTES: Final = 10 << 20
-"""Of a file of factors: the lists that a question takes are far shorter."""
+"""The largest file of factors; no useful one is near that, because questions take few factors."""
 _CSV: Final[dict[str, Any]] = {"text/csv": {"schema": {"type": "string", "format": "binary"}}}
 
 
 @router.get("")
 async def show_factors(context: Context) -> FactorsView:
-    """Show the factors that count, what of them is your own, and who uploaded it."""
+    """Show the emission factors in use, which of them you have uploaded, and the uploads."""
     found = await own_factors.factors_state(context.database, context.in_use)
     return FactorsView.model_validate(found.as_document())
 
@@ -35,9 +35,9 @@ async def show_factors(context: Context) -> FactorsView:
     openapi_extra={"requestBody": desk_file_body("text/csv")},
 )
 async def upload_factors(request: Request, context: Context) -> FactorsView:
-    """Compute with this file over the bundled factors: all of it, or nothing.
+    """Upload your own emission factors, which replace or add to the server's: all or none.
 
-    It replaces what was uploaded before. Recompute to see what it changes.
+    The file takes the place of any uploaded before. Recompute footprints to see what it changes.
     """
     limit = min(MOST_BYTES, context.settings.max_upload_bytes)
     async with receive_file(request, context.settings.data_dir, limit) as upload:
@@ -51,7 +51,7 @@ async def upload_factors(request: Request, context: Context) -> FactorsView:
 
 @router.delete("", responses=problem_responses(409))
 async def take_factors_back(request: Request, context: Context) -> FactorsView:
-    """Compute without uploaded factors from now on."""
+    """Withdraw the uploaded factors: from now on only those of the server's settings are used."""
     await own_factors.take_factors_back(context.database, who_asks(request))
     found = await own_factors.factors_state(context.database, context.in_use)
     return FactorsView.model_validate(found.as_document())

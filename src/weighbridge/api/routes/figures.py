@@ -1,4 +1,4 @@
-"""Routes for what a figure was before, and what it would be."""
+"""Routes for earlier figures of products, and for figures under other assumptions."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ router = APIRouter(prefix="/api/products", tags=["corrections"], dependencies=[F
 
 @router.post("/what-if", responses=problem_responses(404, 409))
 async def what_if(asked: WhatIfInput, context: Context) -> WhatIfDone:
-    """Say what figures would be with other materials, another country or recycled share.
+    """Compute what figures would be with other materials, another country or recycled share.
 
-    Nothing is stored, and no call is made.
+    Nothing is stored, and the model is not called.
     """
     codes = await selected_codes(context, asked)
     supposed = supposing.Supposition(asked.materials, asked.country_of_origin, asked.recycled_share)
@@ -48,8 +48,8 @@ async def compare(
         str, Query(alias="to", max_length=60, description=f"A later moment, {_MOMENT}")
     ] = "now",
 ) -> Comparison:
-    """Say what moved between two moments, by how much and why, over all products."""
-    moments = _moment(context, "from", start), _moment(context, "to", end)
+    """Show which products' figures changed between two moments, by how much and why."""
+    moments = _read_moment(context, "from", start), _read_moment(context, "to", end)
     if moments[1] <= moments[0]:
         raise InvalidField("to", "The moment in to must be later than the one in from.")
     async with context.exports:
@@ -57,7 +57,8 @@ async def compare(
     return Comparison.model_validate(moved.as_document())
 
 
-def _moment(context: Context, field: str, text: str) -> datetime:
+def _read_moment(context: Context, field: str, text: str) -> datetime:
+    """The moment that the text names. Raises InvalidField."""
     try:
         return read_moment(text, context.clock.now(), UTC)
     except InputError as error:
@@ -66,5 +67,5 @@ def _moment(context: Context, field: str, text: str) -> datetime:
 
 @router.get("/{code:code}/history", responses=problem_responses(404))
 async def product_history(code: Code, context: Context) -> ProductHistory:
-    """Show a product's earlier footprints and what made each another one, newest first."""
+    """List a product's footprints and why each differs from the one before, newest first."""
     return ProductHistory.of(code, await history_of(context.database, code.replace("\0", "\ufffd")))

@@ -36,7 +36,7 @@ class Readiness(Schema):
 @router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", responses=problem_responses(400))
 async def healthz() -> Health:
-    """The process is up. Says nothing about the database."""
+    """Check that the process is up. Does not check the database."""
     return Health(version=__version__)
 
 
@@ -52,8 +52,8 @@ async def healthz() -> Health:
     },
 )
 async def readyz(context: Context, response: Response) -> Readiness:
-    """Whether this server accepts work: the database responds, and the server is not shutting
-    down.
+    """Check whether this server accepts requests: the database responds, and no shutdown has
+    begun.
     """
     if context.is_leaving:
         response.status_code = 503
@@ -74,5 +74,7 @@ async def readyz(context: Context, response: Response) -> Readiness:
     },
 )
 async def metrics(context: Context) -> Response:
-    """Products by state, calls, tokens, cost, waiting time, latency and quota."""
+    """Get Prometheus metrics: products by state, calls, tokens, cost, waiting time, latency,
+    quota.
+    """
     return Response(await metrics_page(context), headers={"Content-Type": CONTENT_TYPE})

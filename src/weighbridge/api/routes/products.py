@@ -1,6 +1,7 @@
 """Routes for products: list, show, add, delete, picture.
 
-Included after all routes with fixed paths, because a code may contain anything, even slashes.
+Added to the app after all routes with fixed paths, because a code may contain anything, even
+slashes.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ router = APIRouter(prefix="/api/products", tags=["products"])
 
 
 class _CodeConvertor(PathConvertor):
-    """Any non-empty text; `/api/products/` redirects to the list."""
+    """A path parameter that may be any non-empty text, so that `/api/products/` is not a
+    product.
+    """
 
     regex = ".+"
 
@@ -64,9 +67,9 @@ PAGE = 50
 _FORM_BYTES = 100_000
 
 
-def _empty_is(value: object) -> BeforeValidator:
-    """Forms and templates send `?status=&limit=` if nothing was chosen."""
-    return BeforeValidator(lambda given: value if given == "" else given)
+def _empty_is(default: object) -> BeforeValidator:
+    """Takes an empty parameter as `default`: forms send `?status=&limit=` if nothing is chosen."""
+    return BeforeValidator(lambda given: default if given == "" else given)
 
 
 @router.get("")
@@ -133,7 +136,7 @@ async def list_products(
 
 
 def _summary(product: ListedProduct) -> dict[str, Any]:
-    """As the contract names it."""
+    """A listed product under the names of `ProductSummary`."""
     values = asdict(product)
     values["weight"] = values.pop("weight_kg")
     values["ai_processing_status"] = values.pop("status")
@@ -172,6 +175,7 @@ async def add_product(
 
 
 def _rejected_product(request: Request, problems: list[tuple[str, str]]) -> JSONResponse:
+    """The 422 for a product that was not imported; `problems` are (field, reason)."""
     fields = [FieldProblem(field=field, detail=reason) for field, reason in problems]
     detail = "; ".join(f"{field}: {reason}" for field, reason in problems)
     kind = PROBLEMS[InvalidField]
@@ -229,7 +233,7 @@ async def show_picture(
     context: Context,
     number: Annotated[int, Query(ge=1, le=MOST_PICTURES, description="Which of several.")] = 1,
 ) -> Response:
-    """Download a picture of a product, where it is stored."""
+    """Download a stored picture of a product."""
     _refuse_nul(code)
     picture = await views.show_picture(context.database, code, number)
     return Response(picture.data, media_type=picture.media_type)
@@ -237,8 +241,8 @@ async def show_picture(
 
 @router.get("/{code:code}/explanation", responses=problem_responses(404, 409))
 async def explain_product(code: Code, context: Context) -> ProductExplanation:
-    """Show why a product's figure is what it is: from the total to routes, lines and factor
-    rows.
+    """Show how a product's figure is computed: its routes, their lines, and the emission
+    factors.
     """
     _refuse_nul(code)
     found = await explaining.explain_product(context.database, context.steps, code)
@@ -262,7 +266,7 @@ async def show_product(code: Code, context: Context) -> ProductDetail:
 
 
 def _footprint(shown: ShownFootprint | None, steps: Steps) -> dict[str, Any] | None:
-    """The footprint under the schema's names; None while there is none."""
+    """The footprint under the names of `FootprintView`; None while there is none."""
     if shown is None:
         return None
     footprint = shown.footprint

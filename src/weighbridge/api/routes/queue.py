@@ -35,8 +35,8 @@ async def _status(context: ApiContext) -> dict[str, Any]:
 @router.get("/queue-status", response_model=QueueStatusDocument)
 async def queue_status(context: Context) -> Response:
     """Show what the queue is doing, and products by state."""
-    # Made once for all who ask at the same moment; a model of it for each would cost more than the
-    # rest.
+    # The document is made once for all requests of the same moment. It is sent without validation
+    # by QueueStatusDocument, which would take longer than all the rest.
     return Response(await context.status(), media_type="application/json")
 
 
@@ -54,10 +54,10 @@ async def start_queue(context: Context) -> Started:
 
 @router.post("/stop-queue")
 async def stop_queue(context: Context) -> Stopped:
-    """Start no further calls. Calls in flight finish and are stored; other products return to
-    pending.
+    """Stop the queue: no further calls start, and products without a call return to pending.
 
-    Answers at once. The queue stays stopped, also after a restart, until start-queue.
+    Calls in flight finish and are stored; the answer does not wait for them. The queue stays
+    stopped, also after a restart, until start-queue.
     """
     returned = await service.stop_queue(context.database)
     worker_id = context.engine.worker_id if context.engine else None
@@ -67,12 +67,12 @@ async def stop_queue(context: Context) -> Stopped:
     return Stopped(
         calls_in_flight=in_flight,
         returned_to_pending=returned,
-        message=f"The queue is stopped. {_still_under_way(in_flight)}",
+        message=f"The queue is stopped. {_calls_left_sentence(in_flight)}",
         queue=status["queue"],
     )
 
 
-def _still_under_way(calls: int) -> str:
+def _calls_left_sentence(calls: int) -> str:
     if not calls:
         return "No call is in flight."
     return f"{counted(calls, 'call')} in flight will finish and be stored."
@@ -80,7 +80,7 @@ def _still_under_way(calls: int) -> str:
 
 @router.post("/reset-failed")
 async def reset_failed(context: Context) -> FailedReset:
-    """Retry all failed products, with error and attempts cleared."""
+    """Set all failed products to pending again, with error and attempts cleared."""
     count = await service.reset_failed(context.database)
     return FailedReset(
         modified_count=count, message=f"{counted(count, 'failed product')} set to pending again."
@@ -89,7 +89,7 @@ async def reset_failed(context: Context) -> FailedReset:
 
 @router.get("/queue-config")
 async def read_queue_config(context: Context) -> ConfigDocument:
-    """The present settings, and what each may be."""
+    """Show the present settings of the queue, and the values that each may have."""
     return ConfigDocument.model_validate(
         {**await service.read_config(context.database), "allowed": config_ranges()}
     )

@@ -1,4 +1,4 @@
-"""The codes of the products that a request selects."""
+"""Finds the products that a request selects, by codes or by a filter."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 
 async def selected_codes(context: ApiContext, asked: SelectionInput) -> list[str]:
-    """Raises InvalidField for codes and filter at once, or neither; NotFound when nothing fits."""
+    """The codes of the products that the request selects.
+
+    Raises:
+        InvalidField: it has both codes and a filter, or neither, or a text with a NUL character.
+        NotFound: no completed product passes the filter.
+    """
     if (asked.codes is None) == (asked.filter is None):
         raise InvalidField("codes", "Give either codes or a filter: not both, and not neither.")
     words = asked.codes or []
@@ -72,7 +77,7 @@ async def _list_filter(
         ),
     ] = False,
 ) -> Filter:
-    """Raises InvalidField for a text that no product can contain."""
+    """The filter in a request's parameters. Raises InvalidField for a text with a NUL character."""
     words = {
         "search": search,
         "category": category,

@@ -1,4 +1,4 @@
-"""Statistics of the last 24 hours and overall."""
+"""The route for statistics of the last 24 hours and overall."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ router = APIRouter(prefix="/api/products", tags=["statistics"])
 
 @router.get("/processing-stats")
 async def processing_stats(context: Context) -> ProcessingStatsDocument:
-    """Counts, rates, latency, tokens, cost and errors, by step and by model.
+    """Show counts, rates, latency, tokens, cost and errors, by step and by model.
 
-    At most a few seconds old.
+    The figures may be a few seconds old.
     """
     stats = await context.statistics.processing_stats()
     return ProcessingStatsDocument.model_validate(

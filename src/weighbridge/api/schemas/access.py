@@ -28,13 +28,13 @@ class WorkerView(Schema):
 
 
 class WorkerList(Schema):
-    """All of them."""
+    """All processes that work on the queue at present."""
 
     workers: list[WorkerView]
 
 
 class AuditEntryView(Schema):
-    """One thing that somebody did."""
+    """One action in the audit log."""
 
     at: datetime
     actor: str = Field(
@@ -46,7 +46,9 @@ class AuditEntryView(Schema):
 
 
 class AuditLog(Schema):
-    """One page. Pass `nextCursor` as `cursor` to get the next; null on the last page."""
+    """One page of the audit log. Pass `nextCursor` as `cursor` to get the next; null on the last
+    page.
+    """
 
     entries: list[AuditEntryView]
     next_cursor: str | None

@@ -8,7 +8,7 @@ from weighbridge.api.schemas.base import Schema
 
 
 class BudgetView(Schema):
-    """One cap. Calls in flight count with the most that they can cost."""
+    """One cap on spending. Calls in flight count with the most that they can cost."""
 
     name: str = Field(
         description="`day` or `month` (in UTC), or `catalogue` followed by the first characters of its SHA-256.",
@@ -24,6 +24,6 @@ class BudgetView(Schema):
 
 
 class BudgetsDocument(Schema):
-    """The caps in force."""
+    """The caps on spending in force."""
 
     budgets: list[BudgetView]

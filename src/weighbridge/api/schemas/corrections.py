@@ -14,7 +14,7 @@ _TARGET = "bill_of_materials.lines.2.material"
 
 
 class ChangeInput(Schema):
-    """One value that is to be another."""
+    """One value of an answer, and the value that replaces it."""
 
     target: str = Field(
         max_length=200,
@@ -28,7 +28,7 @@ class ChangeInput(Schema):
 
 
 class CorrectionsInput(SelectionInput):
-    """Changes to a selection of products: all are made, or none."""
+    """The same changes for all selected products: all are made, or none."""
 
     changes: list[ChangeInput] = Field(min_length=1, max_length=100)
     reason: str = Field(default="", max_length=1000, examples=["the supplier's drawing"])
@@ -38,7 +38,7 @@ class CorrectionsInput(SelectionInput):
 
 
 class CorrectedProduct(Schema):
-    """A figure before and after."""
+    """A corrected product, with its figure before and after."""
 
     code: str
     before_kg_co2e: float = Field(alias="beforeKgCo2e")
@@ -47,8 +47,8 @@ class CorrectedProduct(Schema):
         description="Variants that use this product's answers. A correction of this product does not change them."
     )
     notes: list[str] = Field(
-        description="What to know of the correction: what of it is kept and not counted, why a figure "
-        "did not move, and which names were taken for which keys."
+        description="Remarks on the correction: which parts of it are stored but do not count, why a figure "
+        "did not change, and for which keys the given names were taken."
     )
 
 
@@ -59,7 +59,7 @@ class CorrectionsDone(Schema):
 
 
 class RecomputeInput(Schema):
-    """Which products to compute anew."""
+    """Which products' figures to compute anew."""
 
     codes: list[str] | None = Field(
         default=None,
@@ -72,7 +72,7 @@ class RecomputeInput(Schema):
 
 
 class RecomputedView(Schema):
-    """A figure that moved. `change` 0.25: a quarter more."""
+    """A product whose figure changed; `change` 0.25 means 25 % more."""
 
     code: str
     before_kg_co2e: float = Field(alias="beforeKgCo2e")
@@ -84,15 +84,15 @@ class RecomputedView(Schema):
 class RecomputeDone(Schema):
     """What a recomputation changed. Totals are for one unit of each product."""
 
-    products: int
-    moved: int
+    products: int = Field(description="Products that were recomputed.")
+    moved: int = Field(description="Products whose figure changed.")
     median_change: float = Field(
-        description="Median change of the figures that moved, up or down; 0.25 means 25 %."
+        description="Median size of these changes, up or down; 0.25 means 25 %."
     )
     before_kg_co2e: float = Field(alias="beforeKgCo2e")
     after_kg_co2e: float = Field(alias="afterKgCo2e")
-    causes: dict[str, int] = Field(description="Number of figures that moved, by cause.")
-    largest: list[RecomputedView] = Field(description="The figures that moved most.")
+    causes: dict[str, int] = Field(description="Number of figures that changed, by cause.")
+    largest: list[RecomputedView] = Field(description="The products whose figures changed most.")
     without_figure: int = Field(
         description="Products that could not be recomputed and keep their figure; problems says why."
     )
@@ -100,7 +100,7 @@ class RecomputeDone(Schema):
 
 
 class ApprovalInput(Schema):
-    """Products that a person has looked at."""
+    """Products that a person has checked, or whose mark is to be removed."""
 
     codes: list[str] = Field(min_length=1, max_length=1000, examples=[["PROD-001"]])
     approved: bool = Field(
@@ -109,13 +109,13 @@ class ApprovalInput(Schema):
 
 
 class ApprovalDone(Schema):
-    """How many products were marked, or had a mark that is taken back."""
+    """The number of products that were marked, or whose mark was removed."""
 
     modified_count: int
 
 
 class CorrectionView(Schema):
-    """A correction: who, when, why, from what to what, and what became of it."""
+    """A correction: what was changed by whom, when and why, and whether it was taken back."""
 
     number: int
     target: str = Field(examples=[_TARGET])
@@ -129,6 +129,6 @@ class CorrectionView(Schema):
 
 
 class CorrectionList(Schema):
-    """The corrections of a product, those that were taken back among them, newest first."""
+    """The corrections of a product, also those that were taken back, newest first."""
 
     corrections: list[CorrectionView]

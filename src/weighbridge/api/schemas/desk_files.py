@@ -1,4 +1,4 @@
-"""What became of a file of the desk."""
+"""Answers to uploads of own bills of materials and of own factors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from weighbridge.api.schemas.corrections import CorrectedProduct
 
 
 class BillsDone(Schema):
-    """Own bills of materials that were given to products."""
+    """What an upload of own bills of materials did."""
 
     corrected: list[CorrectedProduct] = Field(
         description="Products whose footprint was recomputed with the bill."
@@ -20,7 +20,7 @@ class BillsDone(Schema):
         description="Codes of products not processed yet; their bill is used once they are."
     )
     unchanged: list[str] = Field(description="Codes of products that had this bill already.")
-    notes: list[str] = Field(description="Which names of the file were taken for which keys.")
+    notes: list[str] = Field(description="For which keys the names in the file were taken.")
 
 
 class FactorUploadView(Schema):
@@ -28,7 +28,9 @@ class FactorUploadView(Schema):
 
     number: int
     name: str
-    taken_back: bool = Field(description="Whether it took the file of this name back.")
+    taken_back: bool = Field(
+        description="Whether this entry is the withdrawal of the file, not its upload."
+    )
     made_by: str
     made_at: datetime
 
@@ -37,11 +39,13 @@ class FactorsView(Schema):
     """The factors that this server computes with."""
 
     name: str = Field(examples=["weighbridge-2026.11 + ours.csv"])
-    version: str = Field(description="Changes with every number in any of them.")
-    current: FactorUploadView | None = Field(description="The upload that counts.")
+    version: str = Field(description="Version of the factors; it changes when any number does.")
+    current: FactorUploadView | None = Field(
+        description="The upload in use; null if none is in use."
+    )
     replaced: list[str] = Field(
         description="Factors of the server's settings that the upload replaces: kind and key.",
         examples=[["material steel_bar"]],
     )
-    added: list[str] = Field(description="Factors that it adds: kind and key.")
-    uploads: list[FactorUploadView] = Field(description="The latest, newest first.")
+    added: list[str] = Field(description="Factors that the upload adds: kind and key.")
+    uploads: list[FactorUploadView] = Field(description="The latest uploads, newest first.")

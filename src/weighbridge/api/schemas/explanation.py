@@ -1,4 +1,4 @@
-"""The figure of a product as a tree, as clients see it."""
+"""Schemas of the explanation of a product's figure: a tree from the total to the factors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from weighbridge.domain.results import ContributionKind, RouteName
 
 
 class TermView(Schema):
-    """One multiplication, and the factor row behind it."""
+    """One term of the figure: an amount times an emission factor, with the factor's source."""
 
     label: str
     kind: ContributionKind
@@ -33,8 +33,8 @@ class TermView(Schema):
 
 
 class LineView(Schema):
-    """A material with what is done to it, a part counted by its own measure, or a maker's
-    figures.
+    """The terms of one line: a material with its processes, a part with a factor of its own, or
+    published figures of one maker.
     """
 
     title: str
@@ -44,7 +44,7 @@ class LineView(Schema):
 
 
 class ExplainedRouteView(Schema):
-    """One of the two ways to the figure."""
+    """One of the two routes by which the figure is computed."""
 
     name: RouteName
     emissions_kg_co2e: float = Field(alias="emissionsKgCo2e")
@@ -58,16 +58,16 @@ class ExplainedRouteView(Schema):
 
 
 class NarrowingView(Schema):
-    """A source of doubt."""
+    """A source of uncertainty, and the range without it."""
 
     what: str
     range_factor: float | None = Field(
-        description="The range that remains once this doubt is settled: the figure divided and multiplied by this factor; null where the range does not include this doubt."
+        description="The range that remains without this uncertainty: the figure divided and multiplied by this factor; null where the range does not include this uncertainty."
     )
 
 
 class ExplanationTree(Schema):
-    """From the total to the factor rows."""
+    """The explanation of a figure, from the total to the single terms."""
 
     emissions_kg_co2e: float = Field(alias="emissionsKgCo2e")
     low_kg_co2e: float = Field(alias="lowKgCo2e")
@@ -84,7 +84,7 @@ class ExplanationTree(Schema):
 
 
 class ProductExplanation(Schema):
-    """Why a product's figure is what it is."""
+    """How a product's figure is computed."""
 
     code: str
     name: str

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 class VersionView(Schema):
-    """A footprint from one moment until another, and what made it another than the one before."""
+    """A footprint of a product, the time during which it was the current one, and why it differs
+    from the one before.
+    """
 
     calculated_at: datetime
     replaced_at: datetime | None = Field(description="null for the current version.")
@@ -47,7 +49,7 @@ class ProductHistory(Schema):
 
     @classmethod
     def of(cls, code: str, past: Iterable[PastFootprint]) -> Self:
-        """As the service found it."""
+        """The history for the API, from the footprints that the service found."""
         return cls(
             code=code,
             versions=[
@@ -74,7 +76,7 @@ class ProductHistory(Schema):
 
 
 class MovementView(Schema):
-    """A product before and after."""
+    """A product whose figure changed between the two moments."""
 
     code: str
     before_kg_co2e: float = Field(alias="beforeKgCo2e")
@@ -84,7 +86,7 @@ class MovementView(Schema):
 
 
 class CauseView(Schema):
-    """The products that moved for the same reasons."""
+    """The products whose figures changed for the same reasons."""
 
     causes: list[str] = Field(examples=[["corrected by ana: bill_of_materials.mass_kg"]])
     products: int
@@ -92,12 +94,12 @@ class CauseView(Schema):
 
 
 class Comparison(Schema):
-    """What moved between two moments. Totals are for one unit of each product that has a figure
-    at both.
+    """The figures that changed between two moments. Totals are for one unit of each product that
+    has a figure at both.
     """
 
     products: int = Field(description="Number of products with a figure at both moments.")
-    moved: int
+    moved: int = Field(description="Number of these products whose figure changed.")
     added: list[str] = Field(
         description="Codes of products that got their first figure between the two moments."
     )

@@ -1,5 +1,5 @@
-"""Files on their way in, as clients see them: the report on a file, what an upload did, rejected
-rows and notes.
+"""Schemas of catalogue uploads: the report on a file, what an upload did, rejected rows and
+notes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class RejectedRowView(Schema):
 
 
 class RowNoteView(RejectedRowView):
-    """A cell that was left out or taken with doubt. Its product was kept."""
+    """A cell that was not used or is doubtful. Its product was imported."""
 
     found: str | None = Field(
         default=None, description="Content of the cell, shortened.", examples=["TBD"]
@@ -44,7 +44,7 @@ class SheetView(Schema):
 
 
 class ColumnView(Schema):
-    """A column and what it is taken for."""
+    """A column of the file, and the field that it was read as."""
 
     column: str = Field(examples=["Gewicht (g)"])
     field: str = Field(examples=["weight"])
@@ -58,7 +58,7 @@ class ColumnView(Schema):
 
 
 class UnusedColumnView(Schema):
-    """A column that is not used, and the field that it looks like."""
+    """A column that is not used, the field that it may hold, and how to have it read."""
 
     column: str
     looks_like: str | None
@@ -66,7 +66,7 @@ class UnusedColumnView(Schema):
 
 
 class QuestionView(Schema):
-    """What only the file's owner can decide: send the answer as the form field `option`."""
+    """A question that the file leaves open: send the answer as the form field named by `option`."""
 
     field: str
     column: str
@@ -76,7 +76,9 @@ class QuestionView(Schema):
 
 
 class AssumptionView(Schema):
-    """What nothing in the file says. If it is wrong, send an answer as the form field `option`."""
+    """Something that was assumed because the file does not say it. If it is wrong, send an answer
+    as the form field named by `option`.
+    """
 
     field: str
     column: str
@@ -88,7 +90,7 @@ class AssumptionView(Schema):
 
 
 class ReasonView(Schema):
-    """Rows or cells with the same trouble."""
+    """The number of rows or cells with the same problem."""
 
     field: str
     reason: str
@@ -97,7 +99,7 @@ class ReasonView(Schema):
 
 
 class TierCostView(Schema):
-    """What the same calls cost in a service tier of the provider."""
+    """The estimated cost of the same calls in another service tier of the provider."""
 
     tier: str = Field(examples=["flex"])
     cost_usd: float
@@ -106,7 +108,7 @@ class TierCostView(Schema):
 
 
 class EstimateView(Schema):
-    """What processing would take."""
+    """The estimated calls, tokens, cost and time of processing a file's products."""
 
     products: int
     requests: int
@@ -128,7 +130,7 @@ class EstimateView(Schema):
 
 
 class ReportView(Schema):
-    """What a file is taken for."""
+    """How a file is read: its format, columns, questions, products and rejected rows."""
 
     file: str
     format: str

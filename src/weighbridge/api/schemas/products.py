@@ -63,14 +63,16 @@ class ProductSummary(Schema):
 
 
 class ProductList(Schema):
-    """One page. Pass `nextCursor` as `cursor` to get the next; null on the last page."""
+    """One page of products. Pass `nextCursor` as `cursor` to get the next; null on the last
+    page.
+    """
 
     products: list[ProductSummary]
     next_cursor: str | None
 
 
 class ContributionView(Schema):
-    """activity × factor: one term of a footprint, with its source."""
+    """One term of a footprint: an activity, such as a mass, times an emission factor."""
 
     route: RouteName
     share: float = Field(
@@ -94,7 +96,7 @@ class ContributionView(Schema):
 
 
 class RouteView(Schema):
-    """One of the ways to the figure, and what it counts for in it."""
+    """One of the routes by which the figure is computed, and its weight in the figure."""
 
     name: RouteName
     emissions_kg_co2e: float = Field(alias="emissionsKgCo2e")
@@ -106,8 +108,13 @@ class RouteView(Schema):
     log_sigma: float = Field(
         description="Uncertainty of the route: standard deviation of the logarithm of its figure. The weight is derived from it."
     )
-    range_log_sigma: float
-    basis: str = Field(examples=["12 lines", "7 published products of 3 makers or studies"])
+    range_log_sigma: float = Field(
+        description="Standard deviation of the logarithm from which the low and high values of the route are computed."
+    )
+    basis: str = Field(
+        description="The data behind the route.",
+        examples=["12 lines", "7 published products of 3 makers or studies"],
+    )
 
 
 class MassView(Schema):
@@ -149,7 +156,9 @@ class AnswerProvenanceView(Schema):
 
 
 class ProvenanceView(Schema):
-    """The versions of everything that went in, and who answered each step."""
+    """The versions of the method, factors and questions behind a footprint, and who answered each
+    step.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -242,7 +251,7 @@ class CallView(Schema):
 
 
 class ErrorView(Schema):
-    """Something that went wrong with this product."""
+    """An error in processing this product."""
 
     at: datetime
     kind: str

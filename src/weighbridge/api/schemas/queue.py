@@ -12,21 +12,23 @@ from weighbridge.service.queue import CONFIG_RANGES, PACINGS, SWITCHES
 
 
 class Used(Schema):
-    """One of the provider's limits: used in the last 60 s, and allowed."""
+    """How much of one of the provider's limits was used in the last 60 s, and how much is
+    allowed.
+    """
 
     used: int = Field(ge=0, examples=[312])
     allowed: int = Field(ge=1, examples=[500])
 
 
 class LimitsInUse(Schema):
-    """Both limits."""
+    """The use of both limits of the provider."""
 
     requests_per_minute: Used
     tokens_per_minute: Used
 
 
 class QueueView(Schema):
-    """The queue. `processing` says whether products are being processed right now."""
+    """What the queue is doing, and its settings."""
 
     queue_length: int = Field(ge=0, description="Pending products.", examples=[1200])
     processing: bool = Field(description="Whether products are being processed right now.")
@@ -71,7 +73,7 @@ class BatchesView(Schema):
 
 
 class ProviderView(Schema):
-    """The server that answers, as far as it is known."""
+    """What is known of the provider and model that answer."""
 
     name: str = Field(examples=["openai"])
     model: str = Field(examples=["gpt-6-luna"])
@@ -154,7 +156,7 @@ class QueueConfig(Schema):
 
 
 class SettingRange(Schema):
-    """What a setting may be."""
+    """The values that a setting may have: from minimum to maximum, or one of `values`."""
 
     minimum: int | None = Field(default=None, examples=[1])
     maximum: int | None = Field(default=None, examples=[1000])
@@ -162,7 +164,7 @@ class SettingRange(Schema):
 
 
 class ConfigDocument(QueueConfig):
-    """The present settings, and what each may be."""
+    """The present settings, and the values that each may have."""
 
     allowed: dict[str, SettingRange]
 
@@ -184,7 +186,7 @@ _DEFAULTS: Final = {
 
 
 def config_ranges() -> dict[str, Any]:
-    """What each setting may be, by its name."""
+    """The values that each setting may have, by its name, as `SettingRange`."""
     return {
         **{
             name: {"minimum": allowed.low, "maximum": allowed.high}
@@ -196,7 +198,7 @@ def config_ranges() -> dict[str, Any]:
 
 
 def config_change_schema() -> dict[str, Any]:
-    """The body of queue-config, built from the ranges that the service checks."""
+    """The OpenAPI schema of the body of queue-config, from the ranges that the service checks."""
     properties: dict[str, Any] = {
         name: {
             "type": "integer",

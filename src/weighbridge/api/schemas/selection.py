@@ -8,7 +8,7 @@ from weighbridge.api.schemas.base import Schema
 
 
 class FilterInput(Schema):
-    """All completed products that fit."""
+    """Selects all completed products of a category, or with a text in code or name, or both."""
 
     category: str = Field(default="", max_length=200, examples=["Furniture"])
     search: str = Field(default="", max_length=200, description="In code or name.")

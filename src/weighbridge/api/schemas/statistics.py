@@ -11,7 +11,7 @@ from weighbridge.api.schemas.queue import BatchesView, StateCounts
 
 
 class TokenCounts(Schema):
-    """`estimated` was reserved before the calls; the rest is what the provider counted."""
+    """Tokens of calls: `estimated` before the calls, the others as the provider counted them."""
 
     estimated: int = Field(ge=0)
     input: int = Field(ge=0)
@@ -49,7 +49,7 @@ class CallStats(Schema):
 
 
 class NamedCallStats(CallStats):
-    """The same for one step or one model."""
+    """Totals over the calls of one step or one model."""
 
     name: str = Field(examples=["classification"])
 
@@ -65,7 +65,7 @@ class ErrorCount(Schema):
 
 
 class Period(CallStats):
-    """One period of time."""
+    """Products and calls of one period of time."""
 
     completed: int = Field(ge=0, description="Products completed in this period.")
     failed: int = Field(ge=0, description="Products that failed in this period.")

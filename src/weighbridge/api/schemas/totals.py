@@ -1,4 +1,4 @@
-"""What a catalogue adds up to, as clients see it."""
+"""Schemas of the totals of a catalogue."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RANGE = "The total if all figures were at this end of their 95 % ranges."
 
 
 class GroupTotalView(Schema):
-    """One category, material, supplier or country."""
+    """The total of one group: a category, material, supplier or country."""
 
     name: str
     products: int
@@ -34,7 +34,7 @@ class GroupTotalView(Schema):
 
 
 class RankedProductView(Schema):
-    """A product with what it adds to the total."""
+    """A product with its share of the total."""
 
     code: str
     name: str
@@ -62,7 +62,9 @@ class MissingProductView(Schema):
 
 
 class TotalsView(Schema):
-    """Footprints times quantities. A product without a quantity counts as one."""
+    """The sum of all footprints times quantities. A product without a quantity counts as one
+    piece.
+    """
 
     products: int
     completed: int
@@ -73,9 +75,13 @@ class TotalsView(Schema):
     without_quantity: int = Field(
         description="Completed products without a quantity, counted as one piece each."
     )
-    mass_inferred: int
-    simulated: int
-    recorded: int
+    mass_inferred: int = Field(
+        description="Completed products without a usable weight, whose mass was inferred."
+    )
+    simulated: int = Field(description="Completed products with an answer of the simulator.")
+    recorded: int = Field(
+        description="Completed products with an answer replayed from a recording."
+    )
     total_kg_co2e: float = Field(alias="totalKgCo2e")
     low_kg_co2e: float = Field(alias="lowKgCo2e", description=_RANGE)
     high_kg_co2e: float = Field(alias="highKgCo2e", description=_RANGE)
@@ -94,7 +100,7 @@ class TotalsView(Schema):
 
     @classmethod
     def of(cls, totals: CatalogueTotals, by: TotalBy, limit: int) -> Self:
-        """The totals with groups of one kind."""
+        """The totals for the API, with the groups of one kind, at most `limit` of them."""
         groups = totals.groups[by]
         names = set(cls.model_fields) - {"by", "groups", "groups_left_out"}
         return cls.model_validate(

@@ -1,4 +1,4 @@
-"""What figures would be, as clients ask for it and see it."""
+"""Schemas of what-if: what figures would be under other assumptions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from weighbridge.api.schemas.selection import SelectionInput
 
 
 class WhatIfInput(SelectionInput):
-    """What is to be otherwise: at least one of materials, country and share."""
+    """The assumptions to change: at least one of materials, country and recycled share."""
 
     materials: dict[str, str] = Field(
         default_factory=dict,
@@ -28,7 +28,7 @@ class WhatIfInput(SelectionInput):
 
 
 class SupposedView(Schema):
-    """One product as it is and as it would be. `change` 0.25: a quarter more."""
+    """A product's figure as it is and as it would be; `change` 0.25 means 25 % more."""
 
     code: str
     before_kg_co2e: float = Field(alias="beforeKgCo2e")
@@ -39,7 +39,9 @@ class SupposedView(Schema):
 
 
 class WhatIfDone(Schema):
-    """Totals are for one unit of each product; those of a year go by the known quantities."""
+    """What figures would be. Totals are for one unit of each product;
+    `yearlyDifferenceKgCo2e` multiplies by the known quantities.
+    """
 
     products: list[SupposedView]
     before_kg_co2e: float = Field(alias="beforeKgCo2e")
@@ -48,5 +50,5 @@ class WhatIfDone(Schema):
     products_with_quantity: int
     yearly_difference_kg_co2e: float | None = Field(alias="yearlyDifferenceKgCo2e")
     notes: list[str] = Field(
-        description="On the supposition itself: which names were taken for which keys."
+        description="Remarks on the request: for which keys the given names were taken."
     )
