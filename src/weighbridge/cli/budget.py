@@ -1,4 +1,4 @@
-"""`weighbridge budget`: the caps on money."""
+"""`weighbridge budget`: the caps on spending."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Removable(StrEnum):
-    """Caps that can be removed."""
+    """Caps on spending that can be removed."""
 
     DAY = "day"
     MONTH = "month"
@@ -49,7 +49,7 @@ def budget(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show or change the caps on money. They bind every process from its next call on."""
+    """Show or change the caps on spending. They hold for every process from its next call on."""
     from weighbridge.service.access.audit import record_command
     from weighbridge.service.budgets import (
         read_budgets,
@@ -90,13 +90,17 @@ def budget(
 
 
 def _caps(
-    remove: Sequence[Removable], given: Mapping[str, float | None]
+    remove: Sequence[Removable], new_caps_usd: Mapping[str, float | None]
 ) -> dict[str, float | None]:
-    """The caps to set, in USD by period; None removes one. Raises InputError for both at once."""
+    """The changes to make: a cap in USD by period, None to remove it.
+
+    Raises:
+        InputError: a cap is to be set and removed.
+    """
     caps: dict[str, float | None] = {
         period.value: None for period in remove if period is not Removable.CATALOGUES
     }
-    for period, cap in given.items():
+    for period, cap in new_caps_usd.items():
         if cap is not None and period in caps:
             raise InputError(f"--per-{period} and --remove {period} contradict each other.")
         if cap is not None:

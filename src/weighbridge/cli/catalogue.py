@@ -98,7 +98,7 @@ def inspect(
     reading: HowToRead = AS_FOUND,
     as_json: JsonOption = False,
 ) -> None:
-    """What a file would be taken for, and what processing it would take.
+    """Show how a file would be read, and what processing its products would cost.
 
     Nothing is sent or stored.
     """
@@ -197,7 +197,7 @@ def estimate(
 
 
 def _estimate_table(result: CatalogueEstimate, model: str) -> Table:
-    """Label and value. Rejected rows, variants and other tiers have a row only if any exist."""
+    """A table of label and value; rejected rows, variants and other tiers only if there are any."""
     table = Table.grid(padding=(0, 2))
     table.add_row("products", f"{result.products:,}")
     if result.rejected:

@@ -33,7 +33,7 @@ _WIDTH = None if sys.stdout.isatty() else 150
 
 
 class PlainConsole(Console):
-    """A console for which text is data: no markup, no emoji codes, no highlighting, no control
+    """A console that prints texts as they are: without markup, emoji codes, highlighting or control
     characters.
     """
 
@@ -59,7 +59,7 @@ class PlainConsole(Console):
 class MessageConsole(PlainConsole):
     """For messages to people, on stderr.
 
-    Where machines read that, each line is an event like any other.
+    With the log format JSON, each line is logged as an event instead.
     """
 
     @override
@@ -145,8 +145,8 @@ CsvBomOption = Annotated[
 DEFAULT_FORMATS = "csv,xlsx,jsonl"
 GARBAGE_PORTION = 200_000
 SMALL_GARBAGE_PORTION = 2_000
-"""Allocations between two collections of garbage; each stops all threads: the large portion for
-about 100 ms, the small one for 2 ms.
+"""Allocations between two collections of garbage. A collection stops all threads, for about 100 ms
+after the large number of allocations, for 2 ms after the small one.
 """
 MapOption = Annotated[
     list[str] | None,
@@ -160,11 +160,11 @@ PactVersionOption = Annotated[
 
 
 def check_formats(context: typer.Context, text: str, pact_version: str = "3") -> tuple[str, ...]:
-    """The formats of a comma-separated list, each once; pact in this version.
+    """The formats in a comma-separated list, each once; "pact" becomes the format of this version.
 
     Raises:
-        UnsupportedFormat: names the unknown one and lists the known.
-        InputError: an option is for a format that is not among them.
+        UnsupportedFormat: a format is unknown; the message lists the known ones.
+        InputError: an option was given for a format that is not in the list.
     """
     checked = [checked_format(name) for name in text.split(",")]
     for name, option in (("csv", "csv_bom"), (PACT, "pact_version")):
@@ -174,8 +174,8 @@ def check_formats(context: typer.Context, text: str, pact_version: str = "3") ->
     return tuple(dict.fromkeys(wanted.get(name, name) for name in checked))
 
 
-def refuse_ignored(context: typer.Context, where: str, *parameters: str) -> None:
-    """No option is ignored in silence.
+def refuse_ignored(context: typer.Context, condition: str, *parameters: str) -> None:
+    """Refuse options that have no effect under a condition, such as "Without --answers".
 
     Raises:
         InputError: names those of `parameters` that were given on the command line.
@@ -188,11 +188,11 @@ def refuse_ignored(context: typer.Context, where: str, *parameters: str) -> None
         and source.name == "COMMANDLINE"
     ]
     if given:
-        raise InputError(f"{where}, {' and '.join(given)} would have no effect. Leave it out.")
+        raise InputError(f"{condition}, {' and '.join(given)} would have no effect. Leave it out.")
 
 
 def make_loop() -> asyncio.AbstractEventLoop:
-    """A fast event loop, where there is one."""
+    """A new event loop: uvloop's, or asyncio's own on Windows."""
     try:
         import uvloop
     except ImportError:  # Windows
@@ -201,7 +201,7 @@ def make_loop() -> asyncio.AbstractEventLoop:
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end on a fast event loop."""
+    """Run the coroutine to its end on a new event loop; returns its result."""
     with asyncio.Runner(loop_factory=make_loop) as runner:
         return runner.run(work)
 
@@ -209,10 +209,10 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
 def collect_garbage_rarely(portion: int = GARBAGE_PORTION) -> None:
     """Tune the garbage collector for a long run: freeze what is loaded, and collect less often.
 
-    Python's defaults suit short programs. What lives for seconds here (answers, rows) is never part
-    of a cycle, and is looked at in vain: 0.15 ms a call in portions of 2,000, 0.05 in portions of
-    50,000, 0.025 in portions of 200,000. Only calls without a reply leave cycles behind, of some
-    hundred objects each.
+    `portion` is the number of allocations between two collections. Objects that live for seconds
+    here (answers, rows) are never part of a cycle, so examining them is useless work: 0.15 ms for
+    each call to the model with a portion of 2,000, 0.05 ms with 50,000, 0.025 ms with 200,000. Only
+    calls without a reply leave cycles behind, of some hundred objects each.
     """
     gc.collect()
     gc.freeze()
@@ -220,11 +220,12 @@ def collect_garbage_rarely(portion: int = GARBAGE_PORTION) -> None:
 
 
 def print_json(value: object) -> None:
-    """One JSON document on stdout."""
+    """Print the value on stdout as one JSON document."""
     typer.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
 
 
 def _plain(value: object) -> object:
+    """The value as JSON can hold it: a dict for a dataclass, else a text."""
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     if isinstance(value, datetime):
@@ -233,12 +234,12 @@ def _plain(value: object) -> object:
 
 
 def price_range(cost: CatalogueEstimate | TierCost) -> str:
-    """$0.12 ($0.10 to $0.21)."""
+    """The cost with its range, such as "$0.12 ($0.10 to $0.21)"."""
     return f"{money(cost.cost_usd)} ({money(cost.low_usd)} to {money(cost.high_usd)})"
 
 
 def duration(seconds: float | None) -> str:
-    """For people: 45 s, 3 min 20 s, 2 h 05 min."""
+    """The duration as a text: "45 s", "3 min 20 s", "2 h 05 min"; "–" if unknown."""
     if seconds is None:
         return "–"
     whole = round(seconds)
@@ -250,7 +251,9 @@ def duration(seconds: float | None) -> str:
 
 
 def batch_words(flight: BatchesInFlight, now: datetime) -> str:
-    """The batches at the provider: 2 batches, 9,400 requests, 38 % done, oldest 3 h 05 min."""
+    """The batches at the provider as a text, empty if there are none: "2 batches, 9,400 requests,
+    38 % done, oldest 3 h 05 min".
+    """
     if not flight.batches or flight.oldest_at is None:
         return ""
     age_s = max(0.0, (now - flight.oldest_at).total_seconds())
@@ -261,9 +264,9 @@ def batch_words(flight: BatchesInFlight, now: datetime) -> str:
 
 
 def money(usd: float, unpriced_calls: int = 0) -> str:
-    """USD with as many digits as matter.
+    """The amount as a text: cents from $1 up, four decimals below.
 
-    What calls without a known price cost is unknown, not $0.
+    With calls whose price is unknown it ends in "+ unknown", or is only "unknown".
     """
     if unpriced_calls:
         return f"{money(usd)} + unknown" if usd else "unknown (no price for this model)"

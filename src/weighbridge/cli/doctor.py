@@ -1,4 +1,4 @@
-"""`doctor`: is the database sound?"""
+"""`weighbridge doctor`: checks the contents of the database."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
-    """Check what must always hold of the database; say what is wrong and how to mend it (exit code
-    1).
+    """Check rules that the database must always keep. If one is broken, say what is wrong and how
+    to mend it (exit code 1).
     """
     from weighbridge.service.doctor import examine
     from weighbridge.service.opening import opened_database
 
     settings = load_settings(data_dir=data_dir)
 
-    async def work() -> Examination:
+    async def open_and_examine() -> Examination:
         async with opened_database(settings) as database:
             return await examine(database)
 
-    examination = run_async(work())
+    examination = run_async(open_and_examine())
     if as_json:
         document = {"sound": examination.is_sound, "checks": examination.checks}
         findings = [asdict(finding) for finding in examination.findings]
         print_json({**document, "findings": findings})
     else:
-        _say(examination)
+        _print_examination(examination)
     raise typer.Exit(0 if examination.is_sound else 1)
 
 
-def _say(examination: Examination) -> None:
+def _print_examination(examination: Examination) -> None:
     if examination.is_sound:
         out.print(f"Sound: {examination.checks} rules hold.")
     for finding in examination.findings:

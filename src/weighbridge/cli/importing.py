@@ -1,5 +1,5 @@
-"""Reports an import: on screen, as JSON, as rejected.csv and notes.csv, and in the audit log as
-exports are.
+"""Reports an import: on screen, as JSON, as rejected.csv and notes.csv, and in the audit log. Also
+writes exports into the audit log.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def import_document(imported: Imported) -> dict[str, object]:
 
 
 def say_import(imported: ImportResult, file: Path) -> None:
-    """One line, and the first few rejected rows."""
+    """Print the counts of an import in one line, then the first ten rejected rows."""
     err.print(
         f"{file.name}: {imported.created:,} new, {imported.updated:,} changed, "
         f"{imported.unchanged:,} unchanged, {imported.rejected_count:,} rejected",
@@ -56,7 +56,8 @@ def say_import(imported: ImportResult, file: Path) -> None:
         )
 
 
-def _cleared(out_dir: Path) -> tuple[Path, Path]:
+def _delete_row_files(out_dir: Path) -> tuple[Path, Path]:
+    """Make the folder if needed, and delete both files in it; returns their paths."""
     out_dir.mkdir(parents=True, exist_ok=True)
     paths = out_dir / "rejected.csv", out_dir / "notes.csv"
     for path in paths:
@@ -69,7 +70,7 @@ async def write_row_files(app: Application, imported: ImportResult, out_dir: Pat
 
     Files of these names from earlier imports are deleted first.
     """
-    rejected, notes = await asyncio.to_thread(_cleared, out_dir)
+    rejected, notes = await asyncio.to_thread(_delete_row_files, out_dir)
     if imported.rejected_count:
         rows = [row async for row in rejected_rows(app.database, imported.import_id)]
         write_rejected(rejected, rows)
@@ -78,7 +79,7 @@ async def write_row_files(app: Application, imported: ImportResult, out_dir: Pat
 
 
 async def record_import(app: Application, imported: ImportResult, file: Path) -> None:
-    """Write the import of a file into the audit log, under the name that an upload has there."""
+    """Write the import of a file into the audit log, as the same action as an upload."""
     await record_command(app.database, UPLOADED, file.name, imported.counts)
 
 

@@ -1,4 +1,4 @@
-"""What to do when an end is asked for while calls are in flight."""
+"""Stops the engine while calls are in flight."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 async def drain_or_abandon(
     supervisor: Supervisor, again: Coroutine[Any, Any, object], database: Database
 ) -> None:
-    """Finish the calls in flight; stop at once when `again` comes before that, or nothing can be
-    stored any more.
+    """Finish the calls in flight; give them up as soon as `again` returns (a second Ctrl-C), or the
+    database is gone, so that nothing can be stored.
     """
     drained = asyncio.ensure_future(supervisor.drain())
-    hurries = [asyncio.ensure_future(again), asyncio.ensure_future(database.until_gone())]
-    await asyncio.wait({drained, *hurries}, return_when=asyncio.FIRST_COMPLETED)
-    for hurry in hurries:
-        hurry.cancel()
+    reasons = [asyncio.ensure_future(again), asyncio.ensure_future(database.until_gone())]
+    await asyncio.wait({drained, *reasons}, return_when=asyncio.FIRST_COMPLETED)
+    for reason in reasons:
+        reason.cancel()
     if drained.done():
         drained.result()
         return

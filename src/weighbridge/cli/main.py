@@ -1,7 +1,7 @@
-"""`weighbridge`: the commands, and how errors leave the program.
+"""`weighbridge`: registers all commands, and turns errors into messages and exit codes.
 
 Exit codes: 0 done; 1 finished with failed products; 2 wrong usage, input or configuration;
-130 interrupted and drained; 70 a bug of Weighbridge.
+130 interrupted, with the calls in flight finished; 70 a bug of Weighbridge.
 """
 
 from __future__ import annotations
@@ -105,14 +105,14 @@ backing_up.register(app)
 
 
 def main() -> None:
-    """Run a command, whatever becomes of the terminal."""
+    """Run a command, also if the terminal stops reading or is closed."""
     with background_streams(), unwinding():
-        _run()
+        _run_command()
 
 
-def _run() -> None:
-    """Understood errors become one clear line on stderr and exit code 2; a bug becomes 70,
-    never 1.
+def _run_command() -> None:
+    """Run the command. An error of ours is one line on stderr and exit code 2; a bug is exit
+    code 70, never 1.
     """
     try:
         app()
@@ -120,7 +120,7 @@ def _run() -> None:
         _refuse(f"{error} To choose a column yourself, add --map field=column.")
     except WeighbridgeError as error:
         _refuse(str(error))
-    except Exception as error:  # noqa: BLE001 - said, with its traceback, and exit code 1 is taken
+    except Exception as error:  # noqa: BLE001 - shown with its traceback; exit code 1 means something else
         from weighbridge.store.database import DATABASE_ERRORS
 
         if not isinstance(error, DATABASE_ERRORS):
@@ -137,6 +137,7 @@ def _run() -> None:
 
 
 def _refuse(message: str) -> None:
+    """Print or log the error and end the program with exit code 2."""
     if telemetry.is_json():
         telemetry.error("refused", message)
         sys.exit(2)

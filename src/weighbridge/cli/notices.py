@@ -1,4 +1,4 @@
-"""What the operator should know of the model before anything is spent."""
+"""Shows the provider's notices before any money is spent."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 
 def say_notices(provider: Provider) -> None:
-    """Such as the day on which the model is shut down."""
+    """Log a warning for each notice, such as the day on which the model is shut down."""
     for notice in provider.notices:
         telemetry.warning("provider_notice", f"⚠️ {notice}", notice=notice)

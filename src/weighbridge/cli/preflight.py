@@ -1,4 +1,4 @@
-"""Before anything is stored or paid for: can the results be written at the end?"""
+"""Checks before a run that its results can be written, and that the disk has room for them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ if TYPE_CHECKING:
     from weighbridge.steps.shown import ShownField
 
 GROWTH: Final = 10
-"""Results, and what the database keeps, for each byte of the catalogue: an estimate on the safe
-side, not a measurement.
+"""Bytes of results and database for each byte of the catalogue: an estimate on the safe side, not a
+measurement.
 """
 LEAST_ROOM_BYTES: Final = 50_000_000
+"""Free space that even the smallest run needs."""
 
 
 def check_results_can_be_written(
     out_dir: Path, formats: Sequence[str], fields: Sequence[ShownField]
 ) -> None:
-    """Open the writer of every format where its file will be, and close it without a trace.
+    """Make the folder, and open and discard a writer for each result file.
 
     Raises:
-        InputError, StoreError: name the path and say what to do.
+        InputError: the folder cannot be made.
+        StoreError: a file cannot be written.
     """
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
@@ -41,10 +43,10 @@ def check_results_can_be_written(
 
 
 def check_room(catalogue: Path, *folders: Path) -> None:
-    """Is there room for the results of this file, and for what is kept of the calls?
+    """Check that the disks of these folders have room for the results of this file.
 
     Raises:
-        StoreError: names the folder, what is free and what is needed.
+        StoreError: one has too little; the message names the folder, the free and the needed space.
     """
     needed = LEAST_ROOM_BYTES + GROWTH * catalogue.stat().st_size
     for folder in folders:

@@ -1,4 +1,4 @@
-"""`status`, `start`, `stop`, `reset-failed`, `config`: the queue, from the command line."""
+"""The commands for the queue: `status`, `start`, `stop`, `reset-failed` and `config`."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ ANSWER_FORMS: Final = {
     "object": "JSON mode, with the schema in the prompt",
     "text": "plain text, with the schema in the prompt",
 }
+"""Words for `AnswerForm`: how the model is told the form of its answer."""
 
 
 def register(app: typer.Typer) -> None:
@@ -63,7 +64,7 @@ def status(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
 
 
 def _status_table(look: QueueStatus) -> Table:
-    """Label and value. The rows on batches and on the provider appear only once there are any."""
+    """A table of label and value; rows on batches and the provider only if there are any."""
     table = Table.grid(padding=(0, 2))
     state = look.state
     table.add_row("queue", "running" if state.running else "stopped")
@@ -88,6 +89,7 @@ def _status_table(look: QueueStatus) -> Table:
 
 
 def _caching(learned: Mapping[str, Any]) -> str:
+    """What the prompt cache has saved or cost, as a text."""
     saving = learned.get("cache_saving_usd") or 0.0
     if not learned.get("writes_cache", True):
         return f"off: it cost {money(-saving)} more than it saved"
@@ -95,29 +97,29 @@ def _caching(learned: Mapping[str, Any]) -> str:
 
 
 def start(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
-    """Start or resume processing (by a server or worker, which must be running)."""
+    """Start or resume processing. A server or worker must be running to do it."""
     from weighbridge.service.queue import start_queue
 
-    waiting = with_database(data_dir, _recorded("started the queue", start_queue))
+    waiting = with_database(data_dir, _with_audit_entry("started the queue", start_queue))
     message = f"The queue is running; {counted(waiting, 'pending product')}."
-    _say({"addedToQueue": waiting, "message": message}, as_json)
+    _print_document({"addedToQueue": waiting, "message": message}, as_json)
 
 
 def stop(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     """Stop processing until `start`. Calls in flight finish and are stored."""
     from weighbridge.service.queue import stop_queue
 
-    released = with_database(data_dir, _recorded("stopped the queue", stop_queue))
+    released = with_database(data_dir, _with_audit_entry("stopped the queue", stop_queue))
     message = f"The queue is stopped; {counted(released, 'product')} set to pending again."
-    _say({"releasedProducts": released, "message": message}, as_json)
+    _print_document({"releasedProducts": released, "message": message}, as_json)
 
 
 def reset_failed(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
-    """Give failed products another try."""
+    """Set all failed products to pending again."""
     from weighbridge.service.queue import reset_failed as reset
 
-    count = with_database(data_dir, _recorded("retried failed products", reset))
-    _say(
+    count = with_database(data_dir, _with_audit_entry("retried failed products", reset))
+    _print_document(
         {
             "modifiedCount": count,
             "message": f"{counted(count, 'failed product')} set to pending again.",
@@ -136,7 +138,7 @@ def config(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show or change the queue's configuration; takes effect while running."""
+    """Show or change the queue's configuration; a change takes effect at once."""
     from weighbridge.service.access.audit import record_command
     from weighbridge.service.queue import check_config, configure, read_config
 
@@ -163,34 +165,34 @@ def config(
 
 
 def with_database(data_dir: Path | None, act: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
-    """Open the database, act, close it."""
+    """The result of `act` with the opened database, which is closed afterwards."""
     from weighbridge.service.opening import opened_database
 
     settings = load_settings(data_dir=data_dir)
 
-    async def work() -> T:
+    async def open_and_act() -> T:
         async with opened_database(settings) as database:
             return await act(database)
 
-    return run_async(work())
+    return run_async(open_and_act())
 
 
-def _recorded(
+def _with_audit_entry(
     action: str, act: Callable[[Database], Coroutine[Any, Any, T]]
 ) -> Callable[[Database], Coroutine[Any, Any, T]]:
-    """The same, with an entry in the audit log once it is done."""
+    """A function that does what `act` does, and then writes `action` into the audit log."""
     from weighbridge.service.access.audit import record_command
 
-    async def acted(database: Database) -> T:
+    async def act_and_record(database: Database) -> T:
         result = await act(database)
         await record_command(database, action)
         return result
 
-    return acted
+    return act_and_record
 
 
 def _assignment(text: str) -> tuple[str, Any]:
-    """NAME=VALUE as a pair, the value as a bool or int where it reads as one (never for `pacing`).
+    """(name, value) of NAME=VALUE; the value as a bool or int if it is one (never for `pacing`).
 
     Raises:
         InputError: there is no "=".
@@ -208,7 +210,7 @@ def _assignment(text: str) -> tuple[str, Any]:
         return name, value  # refused with the allowed range by the service
 
 
-def _say(document: dict[str, Any], as_json: bool) -> None:
+def _print_document(document: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(document)
     else:

@@ -1,5 +1,5 @@
-"""How the command line says how a file is to be read: `--map`, `--decimal`, `--unit`, `--encoding`,
-`--sheet`, or an answer.
+"""The options for reading a catalogue file (`--map`, `--decimal`, `--unit`, `--encoding`,
+`--sheet`), questions about it, and the report on it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ SheetOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class HowToRead:
-    """What the command line says about reading a file; its fields are the options."""
+    """The command-line options for reading a file, one field for each; None: detected."""
 
     mapping: MapOption = None
     decimal: DecimalOption = None
@@ -69,7 +69,7 @@ class HowToRead:
     sheet: SheetOption = None
 
     def options(self, limits: FieldLimits, *, at_most: int | None = None) -> ReadOptions:
-        """These options, checked.
+        """These options, checked, in the form that the reader takes; `at_most` limits the products.
 
         Raises:
             InputError: there is no such field or unit.
@@ -81,17 +81,21 @@ class HowToRead:
         return ReadOptions(
             mapping=parse_mapping(self.mapping or []),
             choices=Choices(self.encoding, self.sheet),
-            given=_given(self.decimal, self.unit),
+            given=_stated(self.decimal, self.unit),
             limits=limits,
             at_most=at_most,
         )
 
 
 AS_FOUND: Final = HowToRead()
+"""No options: everything about the file is detected."""
 
 
 def reads_a_catalogue(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command that takes a `HowToRead` the options for it, in the place of that argument."""
+    """A decorator: replaces a command's parameter of type `HowToRead` by one option for each field.
+
+    The command gets a `HowToRead` with the values of these options as `reading`.
+    """
     hints = get_type_hints(HowToRead, include_extras=True)
     own = inspect.signature(command, eval_str=True)
     parameters: list[inspect.Parameter] = []
@@ -105,9 +109,9 @@ def reads_a_catalogue(command: Callable[..., None]) -> Callable[..., None]:
         ]
 
     @wraps(command)
-    def with_options(**given: Any) -> None:
-        told = HowToRead(**{name: given.pop(name) for name in hints})
-        command(**given, reading=told)
+    def with_options(**arguments: Any) -> None:
+        reading = HowToRead(**{name: arguments.pop(name) for name in hints})
+        command(**arguments, reading=reading)
 
     with_options.__annotations__ = {one.name: one.annotation for one in parameters}
     with_options.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
@@ -117,7 +121,8 @@ def reads_a_catalogue(command: Callable[..., None]) -> Callable[..., None]:
 _SIGNS: Final[dict[str, Literal[".", ","]]] = {"point": ".", "comma": ","}
 
 
-def _given(decimal: str | None, unit: str | None) -> Given:
+def _stated(decimal: str | None, unit: str | None) -> Given:
+    """What the user has stated of the file's numbers. Raises InputError for an unknown unit."""
     from weighbridge.ingest.decisions import Given
     from weighbridge.ingest.values.units import UNIT_NAMES
 
@@ -128,25 +133,28 @@ def _given(decimal: str | None, unit: str | None) -> Given:
 
 
 def settle_doubts(catalogue: OpenCatalogue, given: Given) -> None:
-    """Ask what only the file's owner knows, where somebody is there to answer; otherwise leave it
-    open.
+    """Ask the questions that the file leaves open, if stdin and stderr are a terminal.
+
+    The answers, added to `given`, are set in the catalogue; without a terminal nothing is changed.
     """
     if not (sys.stdin.isatty() and err.is_terminal):
         return
     while doubts := catalogue.head.decisions.doubts:
-        given = _answer(doubts[0], given)
+        given = _ask_doubt(doubts[0], given)
         catalogue.decide(given)
 
 
-def _answer(doubt: Doubt, given: Given) -> Given:
-    """Ask on stderr until one of the options is typed; returns `given` with that answer added."""
+def _ask_doubt(doubt: Doubt, given: Given) -> Given:
+    """Ask a question on stderr until one of its options is typed; `given` with that answer
+    added.
+    """
     err.print(doubt.question, style="yellow", markup=False, highlight=False, soft_wrap=True)
     for answer, meaning in doubt.options.items():
         err.print(f"  {answer}: {meaning}", markup=False, highlight=False)
     answer = ""
     while answer not in doubt.options:
         answer = typer.prompt(f"Which is it ({', '.join(doubt.options)})", err=True).strip()
-    chosen = _given(
+    chosen = _stated(
         answer if doubt.option == "decimal" else None, answer if doubt.option == "unit" else None
     )
     return replace(
@@ -156,7 +164,7 @@ def _answer(doubt: Doubt, given: Given) -> Given:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """One run. `formats` and `reading` are checked; `pacing` and `steps` None mean as stored."""
+    """The options of `weighbridge run`, checked. `pacing`, `steps` and `lane` None: as stored."""
 
     file: Path
     out_dir: Path
@@ -171,7 +179,7 @@ class RunOptions:
     answers: Path | None = None  # a recording
     budget_usd: float | None = None
     csv_bom: bool = False
-    lane: Lane | None = None  # as stored
+    lane: Lane | None = None
 
 
 # The report ----------------------------------------------------------------------------------
@@ -183,32 +191,35 @@ _REASONS = 10
 def print_report(
     console: Console, report: CatalogueReport, estimate: CatalogueEstimate | None, model: str = ""
 ) -> None:
-    """What the file is taken for. Texts of the file are never taken for markup."""
-    for line in _facts(report):
+    """Print how the file is read and, with an estimate, what processing it would cost.
+
+    Texts of the file are printed as they are, not as markup.
+    """
+    for line in _file_lines(report):
         console.print(Text(line), soft_wrap=True)
     console.print(_columns_table(report.columns))
-    for line in _unused(report):
+    for line in _unused_lines(report):
         console.print(Text(line, style="yellow"), soft_wrap=True)
     for assumed in report.assumptions:
         line = f"{assumed.message} {assumed.remedy}"
         console.print(Text(line, style="yellow"), soft_wrap=True)
-    console.print(Text(_counts(report), style="bold"), soft_wrap=True)
-    for line in _reasons("rejected", report.rejections):
+    console.print(Text(_counts_line(report), style="bold"), soft_wrap=True)
+    for line in _reason_lines("rejected", report.rejections):
         console.print(Text(line, style="red"), soft_wrap=True)
-    for line in _reasons("noted", report.notes):
+    for line in _reason_lines("noted", report.notes):
         console.print(Text(line, style="yellow"), soft_wrap=True)
     if estimate is not None:
-        console.print(Text(_estimate(estimate, model)), soft_wrap=True)
+        console.print(Text(_estimate_sentence(estimate, model)), soft_wrap=True)
 
 
 def say_questions(report: CatalogueReport) -> None:
-    """What is still open, with the option that settles it."""
+    """Print the questions that are still open, with the option that answers each."""
     for doubt in report.questions:
         err.print(Text(f"Open question: {doubt.message}", style="yellow"), soft_wrap=True)
 
 
-def _facts(report: CatalogueReport) -> Iterator[str]:
-    """One line on the file (format, encoding, delimiter, header row), then one for each sheet."""
+def _file_lines(report: CatalogueReport) -> Iterator[str]:
+    """A line on the file (format, encoding, delimiter, header row), then one on each sheet."""
     parts = [report.format.upper()]
     if report.shop:
         parts.append(f"an export of {report.shop}")
@@ -234,7 +245,7 @@ def _columns_table(columns: Sequence[ColumnUse]) -> Table:
 
 
 def _taken_as(column: ColumnUse) -> str:
-    """The field, then unit and decimal sign with the reason for each where one was decided."""
+    """What a column is read as: its field, then unit and decimal sign, each with the reason."""
     parts = [column.field.value]
     if column.unit_why:
         parts.append(f"in {column.unit or '?'} ({column.unit_why})")
@@ -251,7 +262,8 @@ def _shortened(sample: str) -> str:
     return line if len(line) <= _SAMPLE_CHARACTERS else line[: _SAMPLE_CHARACTERS - 1] + "…"
 
 
-def _unused(report: CatalogueReport) -> Iterator[str]:
+def _unused_lines(report: CatalogueReport) -> Iterator[str]:
+    """A line for each unused column that looks like a field, then one with all others."""
     plain = [column.column for column in report.unused if not column.looks_like]
     for column in report.unused:
         if column.looks_like:
@@ -260,7 +272,7 @@ def _unused(report: CatalogueReport) -> Iterator[str]:
         yield f"Not used: {listed(plain, 12)}"
 
 
-def _counts(report: CatalogueReport) -> str:
+def _counts_line(report: CatalogueReport) -> str:
     parts = [counted(report.products, "product"), f"{report.noted_products:,} of them with notes"]
     parts.append(f"{counted(report.rejected_rows, 'row')} rejected")
     parts += [_passed_over(count, what) for what, count in report.passed_over.items()]
@@ -268,19 +280,20 @@ def _counts(report: CatalogueReport) -> str:
 
 
 def _passed_over(count: int, what: str) -> str:
-    """`what` begins with "rows": rows of further pictures."""
+    """Such as "1 row of further pictures", for `what` "rows of further pictures"."""
     return counted(count, "row") + what.removeprefix("rows")
 
 
-def _reasons(what: str, reasons: Sequence[Reason]) -> Iterator[str]:
+def _reason_lines(what: str, reasons: Sequence[Reason]) -> Iterator[str]:
+    """A line for each of the first reasons; `what` is "rejected" or "noted"."""
     for one in reasons[:_REASONS]:
         yield f"  {what} {one.count:,} × {one.field}: {one.reason} (first in row {one.first_row:,})"
     if len(reasons) > _REASONS:
         yield f"  … and {len(reasons) - _REASONS:,} other reasons"
 
 
-def _estimate(estimate: CatalogueEstimate, model: str) -> str:
-    """One sentence: calls, tokens (input and output together), price range and duration."""
+def _estimate_sentence(estimate: CatalogueEstimate, model: str) -> str:
+    """Calls, tokens (input and output together), price range and duration in one sentence."""
     price = price_range(estimate) if estimate.price_known else "no published price"
     tiers = ", ".join(f"{money(one.cost_usd)} in tier {one.tier}" for one in estimate.tiers)
     return (

@@ -1,7 +1,7 @@
-"""`weighbridge run FILE`: import, process, export, in one go.
+"""`weighbridge run FILE`: imports a catalogue, processes it and exports the results.
 
-Commands are declared in light modules, so that `--help` is instant; what they do is imported when
-they run.
+Commands are declared in modules with few imports, so that `--help` is instant; the modules that do
+the work are imported when the command runs.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def run(
 
 
 def _configure_logging(settings: Settings) -> None:
-    """On a terminal the display tells the story; a pipe gets the log lines."""
+    """Show only errors of the log on a terminal, where the live display shows progress."""
     from weighbridge import telemetry
 
     is_quiet = err.is_terminal and settings.log_level == "INFO"

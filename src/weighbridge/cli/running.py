@@ -82,15 +82,21 @@ if TYPE_CHECKING:
     from weighbridge.service.imports import Imported, Inspection
 
 LOOK_EVERY_S: Final = 0.25
+"""The time between two queries of the run's progress."""
 EMBEDDED_PATIENCE_S: Final = 10.0
-"""An embedded server that does not answer for this long counts as dead."""
+"""An embedded PostgreSQL that does not answer for this long counts as gone."""
 LINE_EVERY_S: Final = 5.0
+"""The time between two progress lines where there is no terminal."""
 _DONE: Final = frozenset({ProcessingStatus.COMPLETED, ProcessingStatus.FAILED})
 EXIT_DONE, EXIT_SOME_FAILED, EXIT_STOPPED, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 async def execute(settings: Settings, options: RunOptions) -> int:
-    """Do it all and return the exit code. Wrong input is refused before anything is stored."""
+    """Import, process and export the catalogue; returns the exit code.
+
+    Raises:
+        WeighbridgeError: the input, the settings or the provider are wrong; nothing was stored.
+    """
     if not options.file.is_file():
         what = "is a directory" if options.file.is_dir() else "does not exist"
         raise InputError(f"{options.file} {what}. Give a CSV, XLSX, JSON, JSONL or Parquet file.")
@@ -114,10 +120,8 @@ async def execute(settings: Settings, options: RunOptions) -> int:
 async def _import_and_process(
     app: Application, provider: Provider, options: RunOptions, overrides: Overrides
 ) -> int:
-    """Returns the exit code; `EXIT_STOPPED` if the user declines, with nothing stored or sent.
-
-    Results that could not be written, or would not fit on the disk, are found out before the
-    import.
+    """As `execute`, with database and provider open; `EXIT_STOPPED` if the user declines, with
+    nothing stored or sent.
 
     Raises:
         InputError: the file, the options or the output folder cannot be used.
@@ -126,11 +130,11 @@ async def _import_and_process(
     check_results_can_be_written(options.out_dir, options.formats, app.questions.steps.fields)
     embedded = () if app.database.server is None else (app.settings.data_dir,)
     check_room(options.file, options.out_dir, *embedded)
-    question = _Question(provider, options)
+    confirmation = _Confirmation(provider, options)
     with await asyncio.to_thread(OpenCatalogue, options.file, options.reading) as catalogue:
         settle_doubts(catalogue, options.reading.given)
         try:
-            done = await _import(app, catalogue, options, question)
+            done = await _import(app, catalogue, options, confirmation)
         except _DeclinedError:
             err.print("Nothing was stored or sent.")
             return EXIT_STOPPED
@@ -148,30 +152,35 @@ async def _import_and_process(
 
 
 async def _import(
-    app: Application, catalogue: OpenCatalogue, options: RunOptions, question: _Question
+    app: Application, catalogue: OpenCatalogue, options: RunOptions, confirmation: _Confirmation
 ) -> Imported:
-    """Store the products, unless somebody says no. What is in doubt is reported and refused."""
-    estimator = Estimator(estimate_basis(app.settings)) if question.is_shown else None
+    """Show the report, ask for confirmation where possible, and store the products.
+
+    Raises:
+        _DeclinedError: the user said no.
+        InputError: the file leaves a question open.
+    """
+    estimator = Estimator(estimate_basis(app.settings)) if confirmation.is_shown else None
     if catalogue.head.decisions.doubts and not options.as_json:
         inspection = await asyncio.to_thread(inspect_catalogue, catalogue, estimator)
-        question.show(inspection)
+        confirmation.show(inspection)
     return await import_catalogue(
         app.database,
         catalogue,
         scoped=True,
         lane=options.lane,
         estimator=estimator,
-        confirm=question.ask,
+        confirm=confirmation.ask,
     )
 
 
 class _DeclinedError(Exception):
-    """Somebody said no."""
+    """The user does not want the products to be stored."""
 
 
-class _Question:
-    """What the file is taken for and what it will cost, shown before anything is stored or sent;
-    and the one question, where somebody is there to answer.
+class _Confirmation:
+    """Shows how the file is read and what it will cost, and asks whether to go on if stdin is a
+    terminal and `--yes` was not given.
     """
 
     def __init__(self, provider: Provider, options: RunOptions) -> None:
@@ -181,15 +190,15 @@ class _Question:
 
     @property
     def is_shown(self) -> bool:
-        """Whether anybody will see an estimate."""
+        """Whether the estimate is shown, so that it must be computed."""
         return self._asks or not self._options.as_json
 
     def show(self, inspection: Inspection) -> None:
-        """The report."""
+        """Print the report on the file."""
         print_report(err, inspection.report, inspection.estimate, self._provider.model)
 
     def ask(self, inspection: Inspection) -> None:
-        """Raises _DeclinedError when the answer is no."""
+        """Show the report, and ask whether to store the products. Raises _DeclinedError for no."""
         if not self._options.as_json:
             self.show(inspection)
         products = inspection.report.products
@@ -206,6 +215,7 @@ class _Question:
 
 
 def _price(estimate: CatalogueEstimate | None, lane: Lane | None) -> str:
+    """The estimated cost in this lane as a text."""
     if estimate is None or not estimate.price_known:
         return "an unknown price"
     in_lane = next((tier for tier in estimate.tiers if lane and tier.tier == lane.value), estimate)
@@ -213,13 +223,14 @@ def _price(estimate: CatalogueEstimate | None, lane: Lane | None) -> str:
 
 
 async def check_batches(provider: Provider) -> None:
-    """Raises NoBatchApi where the provider takes no batches."""
+    """Raises NoBatchApi if the provider has no Batch API."""
     if provider.batches is None:
         raise NoBatchApi(why_no_batches(provider))
     await provider.batches.check()
 
 
-def _footprint(row: ResultRow) -> float:
+def _sort_key(row: ResultRow) -> float:
+    """The footprint in kg CO2e; -1 for a row without one, which comes last."""
     return -1.0 if row.emissions_kg_co2e is None else row.emissions_kg_co2e
 
 
@@ -250,13 +261,13 @@ class _Run:
         self._looked_s = self._started_s
 
     async def to_the_end(self) -> int:
-        """Process what is pending, then write the files and say how it went."""
-        first = await self._look()
+        """Process what is pending, write the files, print the results; returns the exit code."""
+        first = await self._progress_now()
         self._done_before = first.finished
         if not first.is_done:
             async with capped(self._app.database, self._options.file, self._options.budget_usd):
                 await self._process()
-        last = await self._look()
+        last = await self._progress_now()
         calls_made = last.totals.calls
         files, exported = await self._export()
         try:
@@ -268,8 +279,10 @@ class _Run:
             )
         return self._exit_code(last)
 
-    async def _look(self) -> Progress:
-        """Progress as of now. Also tallies pauses between batches, which the pace leaves out."""
+    async def _progress_now(self) -> Progress:
+        """The progress of the run now. Also adds up the pauses between batches, which do not count
+        in its speed.
+        """
         now_s = self._app.clock.monotonic_s()
         look = await progress(
             self._app.database,
@@ -286,16 +299,18 @@ class _Run:
         self._looked_s = now_s
         return look
 
-    async def _look_patiently(self) -> Progress | None:
-        """None while the database is away. One of the user's own comes back; an embedded one that
-        has gone (a full disk, most often) does not.
+    async def _progress_or_none(self) -> Progress | None:
+        """The progress now; None while the database is away.
+
+        The user's own database may come back. An embedded one does not, once it is gone, mostly
+        because of a full disk.
 
         Raises:
-            DatabaseUnavailable: the embedded server is gone.
+            DatabaseUnavailable: the embedded database has been away for `EMBEDDED_PATIENCE_S`.
         """
         now_s = self._app.clock.monotonic_s()
         try:
-            look = await asyncio.wait_for(self._look(), timeout=EMBEDDED_PATIENCE_S)
+            look = await asyncio.wait_for(self._progress_now(), timeout=EMBEDDED_PATIENCE_S)
         except (*DATABASE_ERRORS, TimeoutError) as error:
             self._away_since_s = self._away_since_s or now_s
             is_gone = now_s - self._away_since_s > EMBEDDED_PATIENCE_S
@@ -311,7 +326,9 @@ class _Run:
         return look
 
     async def _process(self) -> None:
-        """Run the engine until the work is done or stopped; any error abandons its calls."""
+        """Run the engine until the run is over; calls in flight are then finished, but given up
+        after an error.
+        """
         await start_queue(self._app.database)
         engine = await make_engine(
             self._app,
@@ -328,7 +345,7 @@ class _Run:
                     await self._watch_live(engine.supervisor)
                 else:
                     await self._watch_plain(engine.supervisor)
-                await self._wind_down(engine)
+                await self._drain(engine)
             except BaseException:
                 await engine.supervisor.abandon()
                 raise
@@ -337,8 +354,8 @@ class _Run:
         self._interrupts += 1
         self._wake.set()
 
-    async def _wind_down(self, engine: Engine) -> None:
-        """Drain; a second interrupt cuts it short."""
+    async def _drain(self, engine: Engine) -> None:
+        """Finish the calls in flight; a second interrupt gives them up."""
         if self._interrupts:
             err.print(
                 f"Finishing {counted(engine.supervisor.in_flight, 'call')} in flight "
@@ -348,41 +365,48 @@ class _Run:
         await drain_or_abandon(engine.supervisor, self._wake.wait(), self._app.database)
 
     async def _watch_live(self, supervisor: Supervisor) -> None:
-        kind = _kind_of(self._provider)
+        """Update the live display on stderr until the run is over."""
+        kind = _label_of(self._provider)
         with Live(console=err, auto_refresh=False, transient=True) as live:
 
-            def show(look: Progress) -> None:
-                if not is_behind():  # else it would see them all, one by one, when it goes on
+            def show_panel(look: Progress) -> None:
+                if not is_behind():  # else a terminal that reads on would show each in turn
                     live.update(progress_panel(look, kind=kind, held=supervisor.held), refresh=True)
 
-            while not await self._is_over(show, supervisor):
+            while not await self._show_and_check_end(show_panel, supervisor):
                 await self._pause()
 
     async def _watch_plain(self, supervisor: Supervisor) -> None:
         """Print a line to stderr every `LINE_EVERY_S` seconds until the run is over."""
         last_line_s = float("-inf")
 
-        def say(look: Progress) -> None:
+        def print_line(look: Progress) -> None:
             nonlocal last_line_s
             now_s = self._app.clock.monotonic_s()
             if now_s - last_line_s >= LINE_EVERY_S:
                 last_line_s = now_s
                 err.print(progress_line(look, supervisor.held), soft_wrap=True)
 
-        while not await self._is_over(say, supervisor):
+        while not await self._show_and_check_end(print_line, supervisor):
             await self._pause()
 
-    async def _is_over(self, show: Callable[[Progress], object], supervisor: Supervisor) -> bool:
+    async def _show_and_check_end(
+        self, show: Callable[[Progress], object], supervisor: Supervisor
+    ) -> bool:
+        """Show the progress; returns whether the run is over: done, stopped, interrupted, or at its
+        budget.
+        """
         self._over_budget = supervisor.over_budget
         if self._over_budget:
             return True
-        look = await self._look_patiently()
+        look = await self._progress_or_none()
         if look is None:
             return bool(self._interrupts)
         show(look)
         return look.is_done or bool(self._interrupts) or not look.status.state.running
 
     async def _pause(self) -> None:
+        """Wait for `LOOK_EVERY_S`, or until an interrupt."""
         try:
             await asyncio.wait_for(self._wake.wait(), timeout=LOOK_EVERY_S)
         except TimeoutError:
@@ -391,7 +415,7 @@ class _Run:
     # The end ------------------------------------------------------------------------------------
 
     async def _export(self) -> tuple[list[Path], Exported]:
-        """Write every format and an entry in the audit log; returns the paths and the counts."""
+        """Write the result files and an entry in the audit log; returns (paths, counts)."""
         paths = [
             (file_format, self._options.out_dir / file_name("results", file_format))
             for file_format in self._options.formats
@@ -446,7 +470,7 @@ class _Run:
             f"{last.totals.input_tokens + last.totals.output_tokens:,} tokens · "
             + ("cost " if last.totals.unpriced_calls else "")
             + money(last.totals.cost_usd, last.totals.unpriced_calls)
-            + (f" ({kind})" if (kind := _kind_of(self._provider)) else ""),
+            + (f" ({kind})" if (kind := _label_of(self._provider)) else ""),
         )
         if not calls_made and last.finished == last.total:
             out.print("No call was needed: all answers were stored already.")
@@ -463,20 +487,22 @@ class _Run:
             out.print(RECORDED_NOTE, style="yellow")
 
     async def _some_rows(self) -> tuple[list[ResultRow], list[ResultRow]]:
-        """(the finished products with the largest footprints, the first failed ones)"""
+        """(finished products with the largest footprints, first failed products), each at most
+        `MOST_ROWS`.
+        """
         shown: list[ResultRow] = []
         failed: list[ResultRow] = []
         async for rows in iterate_results(
             self._app.database, self._app.taxonomy, self._app.questions.steps, self._import_id
         ):
             done = (row for row in rows if row.status in _DONE)
-            shown = nlargest(MOST_ROWS, chain(shown, done), key=_footprint)
+            shown = nlargest(MOST_ROWS, chain(shown, done), key=_sort_key)
             failed += [row for row in rows if row.status is ProcessingStatus.FAILED]
             del failed[MOST_ROWS:]
         return shown, failed
 
     def _exit_code(self, last: Progress) -> int:
-        """The exit code; where the run ended early, stderr says why and how to go on."""
+        """The exit code; if the run ended early, prints why and how to go on."""
         if self._interrupts:
             if flight := batch_words(last.status.batches, last.status.as_of):
                 err.print(
@@ -492,8 +518,8 @@ class _Run:
         return EXIT_SOME_FAILED if last.status.counts[ProcessingStatus.FAILED] else EXIT_DONE
 
 
-def _kind_of(provider: Provider) -> str:
-    """How answers that nobody is asked for now are labelled; "" for those of a model."""
+def _label_of(provider: Provider) -> str:
+    """The label of answers that no model gives in this run: "simulated" or "recorded"; else ""."""
     if provider.simulated:
         return "simulated"
     return RECORDED if provider.name == RECORDED else ""

@@ -51,7 +51,7 @@ def serve(
     store_at_provider: StoreOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Dashboard, API and a worker in one process."""
+    """Run dashboard, API and a worker in one process."""
     settings = load_settings(data_dir=data_dir, store_at_provider=store_at_provider)
     telemetry.configure_logging(settings.log_format, settings.log_level)
     raise typer.Exit(run_async(_serve(settings, host, port, simulate, steps)))
@@ -64,8 +64,10 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-async def _refuse_open_door(host: str, gate: Gate) -> None:
-    """Require a token beyond this machine, because the API can spend money and delete products."""
+async def _require_token_unless_local(host: str, gate: Gate) -> None:
+    """Raises SettingsError for an address that other machines reach while there is no token,
+    because the API can spend money and delete products.
+    """
     if not _is_loopback(host) and await gate.is_open():
         raise SettingsError(
             f"Listening on {host} without a token would let anyone who can reach it spend your "
@@ -74,7 +76,8 @@ async def _refuse_open_door(host: str, gate: Gate) -> None:
         )
 
 
-def _simulated(settings: Settings, simulate: bool) -> SimulatorConfig | None:
+def _simulator_config(settings: Settings, simulate: bool) -> SimulatorConfig | None:
+    """The simulator's configuration if it is to be used, else None."""
     from weighbridge.wiring import SIMULATED_LIMITS, simulator_config
 
     return simulator_config(settings, SIMULATED_LIMITS) if simulate else None
@@ -84,12 +87,12 @@ def _simulated(settings: Settings, simulate: bool) -> SimulatorConfig | None:
 async def _engine(
     settings: Settings, simulate: bool, steps: str | None
 ) -> AsyncIterator[tuple[Application, Engine]]:
-    """The engine, checked and ready to start."""
+    """(application, engine) for a worker; the provider is checked, the engine not started yet."""
     from weighbridge.service.queue import choose_steps
     from weighbridge.wiring import make_engine, open_application, open_provider
 
     async with (
-        open_provider(settings, _simulated(settings, simulate)) as provider,
+        open_provider(settings, _simulator_config(settings, simulate)) as provider,
         open_application(settings) as app,
     ):
         await provider.check()
@@ -103,7 +106,7 @@ async def _engine(
 async def _serve(
     settings: Settings, host: str, port: int, simulate: bool, steps: str | None
 ) -> int:
-    """Serve until a signal; returns the exit code. The engine has a thread of its own."""
+    """Serve until a signal; returns the exit code. The engine runs in a thread of its own."""
     from weighbridge.api.context import AnsweringModel, ApiContext
     from weighbridge.api.server import run_server
     from weighbridge.dashboard.app import install_dashboard
@@ -113,7 +116,7 @@ async def _serve(
 
     async with (
         LoopThread("engine", make_loop) as thread,
-        thread.entered(open_provider(settings, _simulated(settings, simulate))) as provider,
+        thread.entered(open_provider(settings, _simulator_config(settings, simulate))) as provider,
         open_application(settings) as app,
         thread.entered(app.database.again()) as database,
     ):
@@ -131,8 +134,8 @@ async def _serve(
             engine=EngineThread(thread, engine.supervisor),
             estimate_basis=estimate_basis(app.settings),
         )
-        await _refuse_open_door(host, context.gate)
-        collect_garbage_rarely(SMALL_GARBAGE_PORTION)  # requests wait meanwhile
+        await _require_token_unless_local(host, context.gate)
+        collect_garbage_rarely(SMALL_GARBAGE_PORTION)  # requests wait during a collection
         return await run_server(context, host, port, install_dashboard)
 
 
@@ -149,7 +152,9 @@ def worker(
 
 
 async def _work(settings: Settings, simulate: bool, steps: str | None) -> int:
-    """Work until Ctrl-C, then finish the calls in flight; a second Ctrl-C abandons them."""
+    """Work until Ctrl-C, then finish the calls in flight; a second Ctrl-C gives them up. Returns
+    the exit code.
+    """
     async with _engine(settings, simulate, steps) as (app, engine):
         interrupted: asyncio.Queue[None] = asyncio.Queue()
         with handling(lambda _: interrupted.put_nowait(None)):

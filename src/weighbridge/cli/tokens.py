@@ -1,4 +1,4 @@
-"""`token add|list|revoke`: who may use the server."""
+"""`weighbridge token add|list|revoke`: the tokens for API and dashboard."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def add(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a token and show it, this once only.
+    """Make a token and show it; it cannot be shown again.
 
     As soon as there is a token, the server refuses requests without one.
     """
@@ -61,7 +61,7 @@ def add(
 
 
 def list_all(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
-    """Show every token by name, never the token itself."""
+    """List the names and roles of all tokens, but not the tokens themselves."""
     from weighbridge.service.access.tokens import list_tokens
 
     tokens = with_database(data_dir, list_tokens)
@@ -86,7 +86,7 @@ def list_all(data_dir: DataDirOption = None, as_json: JsonOption = False) -> Non
 
 
 def revoke(name: NameArgument, data_dir: DataDirOption = None) -> None:
-    """End a token, and every session that was opened with it."""
+    """Make a token invalid, and end every session that was opened with it."""
     from weighbridge.service.access.audit import record_command
     from weighbridge.service.access.tokens import revoke_token
     from weighbridge.store.database import Database

@@ -1,1 +1,1 @@
-"""Commands about how good the figures are: `prompts` and `evaluate`."""
+"""The commands `evaluate` and `prompts`, with which figures and answers are checked."""

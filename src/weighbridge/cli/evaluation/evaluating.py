@@ -1,4 +1,4 @@
-"""`evaluate`: footprints against figures that others published."""
+"""`weighbridge evaluate`: compares footprints with published figures."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ def evaluate(
 ) -> None:
     """Compare footprints with published figures: errors, bias, coverage, by sector and maker.
 
-    Answers come from a recording, the simulator or, with neither, from the provider: one call after
-    the other, outside of the queue. Nothing is stored.
+    Answers come from a recording, the simulator or else the provider, which is called once for each
+    group of products, outside of the queue. Nothing is stored.
     """
     from weighbridge.service.evaluation import judging, questionnaires
     from weighbridge.service.evaluation.truth import read_truth
@@ -103,13 +103,13 @@ def evaluate(
         row.code: row.reason for row in read.rejected if row.code and row.code in found.left_out
     }
     if found.judged:
-        _write(found, out_dir, f"{file.stem}: {asked.label}")
+        _write_files(found, out_dir, f"{file.stem}: {asked.label}")
     if as_json:
         scored = [asdict(one) for one in _all_scores(found)] if found.judged else []
         print_json({"answers": asked.label, "scores": scored, "leftOut": left_out})
     else:
-        _say(found, out_dir, asked)
-        _say_left_out(left_out)
+        _print_scores(found, out_dir, asked)
+        _print_left_out(left_out)
     if not found.judged:
         err.print(
             "No product has both an answer and a published figure: check that the codes in --truth are those of the catalogue.",
@@ -121,13 +121,17 @@ def evaluate(
 def _answers(
     settings: Settings, products: list[Product], answers: Path | None, *, simulate: bool
 ) -> AskedAnswers:
-    """From the recording, the simulator or the provider. Raises InputError: two are named."""
+    """The answers about the products: from the recording, the simulator or else the provider.
+
+    Raises:
+        InputError: both recording and simulator are named.
+    """
     from weighbridge.service.evaluation import questionnaires
     from weighbridge.service.evaluation.asking import AskedAnswers
     from weighbridge.wiring import load_questions
 
     if answers is None:
-        return asyncio.run(_asked(settings, products, simulate=simulate))
+        return asyncio.run(_ask_provider(settings, products, simulate=simulate))
     if simulate:
         raise InputError("Give --answers or --simulate, not both.")
     recording = questionnaires.load_recording(answers)
@@ -136,8 +140,10 @@ def _answers(
     return AskedAnswers(checked, recording.label, None)
 
 
-async def _asked(settings: Settings, products: list[Product], *, simulate: bool) -> AskedAnswers:
-    """Answers of the configured provider, or of the simulator; the queue is not involved.
+async def _ask_provider(
+    settings: Settings, products: list[Product], *, simulate: bool
+) -> AskedAnswers:
+    """The answers of the configured provider, or of the simulator; the queue is not used.
 
     Raises:
         ProviderError: the provider fails its check; nothing was asked.
@@ -158,7 +164,9 @@ async def _asked(settings: Settings, products: list[Product], *, simulate: bool)
 
 
 def _all_scores(found: Evaluation) -> list[Scores]:
-    """By sector, by maker with more than two products, then all rows and distinct products."""
+    """Scores for each sector, each maker with more than two products, all rows, and distinct
+    products.
+    """
     from weighbridge.service.evaluation.scores import by_group, distinct, scores
 
     judged = found.judged
@@ -170,8 +178,8 @@ def _all_scores(found: Evaluation) -> list[Scores]:
     ]
 
 
-def _write(found: Evaluation, folder: Path, title: str) -> None:
-    """Write evaluation.svg and evaluation.csv, over any that are there. Figures are kg CO2e."""
+def _write_files(found: Evaluation, folder: Path, title: str) -> None:
+    """Write evaluation.svg and evaluation.csv, replacing earlier ones. Figures are kg CO2e."""
     from weighbridge.export.cells import neutral_text
     from weighbridge.service.evaluation.plot import scatter
 
@@ -206,7 +214,7 @@ def _write(found: Evaluation, folder: Path, title: str) -> None:
             )
 
 
-def _say(found: Evaluation, folder: Path, asked: AskedAnswers) -> None:
+def _print_scores(found: Evaluation, folder: Path, asked: AskedAnswers) -> None:
     """Print scores, intervals, baseline and cost; nothing if no product could be judged."""
     if not found.judged:
         return
@@ -240,7 +248,8 @@ def _say(found: Evaluation, folder: Path, asked: AskedAnswers) -> None:
     out.print(f"Files: {folder / 'evaluation.csv'}, {folder / 'evaluation.svg'}", soft_wrap=True)
 
 
-def _say_left_out(left_out: Mapping[str, str]) -> None:
+def _print_left_out(left_out: Mapping[str, str]) -> None:
+    """Print how many products were not compared, and the reason for each of the first ones."""
     if left_out:
         out.print(f"Left out: {len(left_out):,}")
     for code, reason in list(left_out.items())[:REASONS_SHOWN]:

@@ -1,5 +1,5 @@
-"""`prompts`: what would be asked about a catalogue, as files; and a check of answers that somebody
-wrote.
+"""`weighbridge prompts`: writes the questions about a catalogue to files, or checks answers to
+them.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ def prompts(
     reading: HowToRead = AS_FOUND,
     as_json: JsonOption = False,
 ) -> None:
-    """Write what would be asked about this file, or check answers to it.
+    """Write the questions about the products of a file, or check answers to them.
 
-    Nothing is sent or stored.
+    Nothing is sent, and nothing is stored in the database.
     """
     from weighbridge.clock import SystemClock
     from weighbridge.domain.recordings import write_recording
@@ -90,14 +90,15 @@ def prompts(
         recording.write_text(write_recording(made), encoding="utf-8")
     if answers:
         if not as_json:
-            _say_rejected(questionnaire.rejected)
-        _say_checked(check_answers(questionnaire, question, read_replies(answers)), as_json)
+            _print_rejected(questionnaire.rejected)
+        _print_checked(check_answers(questionnaire, question, read_replies(answers)), as_json)
         return
-    _write_and_say(questionnaire, out_dir, as_json)
+    _write_and_report(questionnaire, out_dir, as_json)
 
 
-def _write_and_say(questionnaire: Questionnaire, folder: Path, as_json: bool) -> None:
-    written = _write(questionnaire, folder)
+def _write_and_report(questionnaire: Questionnaire, folder: Path, as_json: bool) -> None:
+    """Write the questions to files, and print their names and the rejected rows."""
+    written = _write_files(questionnaire, folder)
     if as_json:
         print_json(
             {
@@ -116,10 +117,10 @@ def _write_and_say(questionnaire: Questionnaire, folder: Path, as_json: bool) ->
         highlight=False,
         soft_wrap=True,
     )
-    _say_rejected(questionnaire.rejected)
+    _print_rejected(questionnaire.rejected)
 
 
-def _say_rejected(rejected: Sequence[RejectedRow]) -> None:
+def _print_rejected(rejected: Sequence[RejectedRow]) -> None:
     """Print the first few rejected rows with their reasons, and how many more there are."""
     if rejected:
         said = counted(len(rejected), "row")
@@ -133,7 +134,7 @@ def _say_rejected(rejected: Sequence[RejectedRow]) -> None:
         out.print(f"  and {counted(len(rejected) - REFUSALS_SHOWN, 'more row')}", highlight=False)
 
 
-def _write(questionnaire: Questionnaire, folder: Path) -> list[Path]:
+def _write_files(questionnaire: Questionnaire, folder: Path) -> list[Path]:
     """Write instructions.txt, schema.json and questions.jsonl (one question a line).
 
     Existing files are overwritten. Returns the paths.
@@ -157,8 +158,8 @@ def _write(questionnaire: Questionnaire, folder: Path) -> list[Path]:
     return [folder / name for name in texts]
 
 
-def _say_checked(checked: CheckedAnswers, as_json: bool) -> None:
-    """Print how many answers were accepted, and the first few refusals.
+def _print_checked(checked: CheckedAnswers, as_json: bool) -> None:
+    """Print how many answers were accepted, and the first refusals with their reasons.
 
     Raises:
         typer.Exit: code 1, when any answer was refused.

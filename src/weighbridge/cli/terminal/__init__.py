@@ -1,1 +1,1 @@
-"""What is shown on a terminal, and how it gets there."""
+"""The live display of a run, and streams to the terminal that never block."""

@@ -33,7 +33,9 @@ RECORDED_NOTE: Final = (
     "column model of the files says which model gave them, and when."
 )
 MOST_ROWS: Final = 60
+"""The most products in the table at the end, and the most failed products listed below it."""
 MOST_NOTES: Final = 8
+"""The most products for which a note is printed."""
 _DETAILS: Final = ("proxy for ", "left out: ", "an attribute was dropped", "no country of origin")
 _BAR_WIDTH: Final = 10
 _EIGHTHS: Final = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
@@ -48,9 +50,10 @@ _STYLES: Final = {
 
 
 def progress_panel(progress: Progress, *, kind: str, held: Held | None = None) -> RenderableType:
-    """The live display. `kind`: "simulated" or "recorded" where no model is asked, else "". `held`
-    is the limit that
-    everybody waits for.
+    """The live display of a run.
+
+    `kind` is "simulated" or "recorded" if no model is asked, else "". `held` is the rate limit for
+    which all calls wait, if any.
     """
     status, totals = progress.status, progress.totals
     bar = Table.grid(expand=True, padding=(0, 1))
@@ -100,7 +103,9 @@ def progress_panel(progress: Progress, *, kind: str, held: Held | None = None) -
 
 
 def waiting(progress: Progress, held: Held | None) -> str:
-    """What everything waits for at the moment; an empty text when nothing does."""
+    """What all calls wait for at the moment (the next batch, a limit, batches at the provider), as
+    a text; empty if nothing.
+    """
     if progress.batch_wait_s is not None:
         return f"next batch in {duration(progress.batch_wait_s)}"
     if held is not None:
@@ -109,7 +114,7 @@ def waiting(progress: Progress, held: Held | None) -> str:
 
 
 def progress_line(progress: Progress, held: Held | None = None) -> str:
-    """One plain line, for logs and pipes."""
+    """The progress in one plain line, for logs and pipes."""
     counts = progress.status.counts
     waits = waiting(progress, held)
     states = " ".join(f"{state.value}={counts[state]}" for state in ProcessingStatus)
@@ -122,9 +127,9 @@ def progress_line(progress: Progress, held: Held | None = None) -> str:
 
 
 def results_table(rows: Sequence[ResultRow], total: int, width: int) -> RenderableType:
-    """The results, with a bar for each footprint.
+    """The table of results, with a bar for each footprint.
 
-    Columns that do not fit into `width` are left out.
+    Columns that do not fit into `width` characters are left out.
     """
     columns = [column for column in _COLUMNS if column.from_width <= width]
     largest = max((row.emissions_kg_co2e or 0.0 for row in rows), default=0.0)
@@ -157,11 +162,10 @@ def results_table(rows: Sequence[ResultRow], total: int, width: int) -> Renderab
 
 
 def notes_worth_reading(rows: Sequence[ResultRow], at_most: int) -> list[str]:
-    """One line for each product whose figure should not be used without reading why: its gravest
-    note.
+    """At most `at_most` lines: for each product its first note that matters for the use of its
+    figure, then how many more there are.
 
-    Proxies and processes that were left out are in the files. The last line says how many more
-    there are.
+    Notes on details, such as proxies, are only in the files.
     """
     grave = [
         f"{row.code}: {note}"
@@ -174,7 +178,7 @@ def notes_worth_reading(rows: Sequence[ResultRow], at_most: int) -> list[str]:
 
 
 def _widths(columns: Sequence[_Column], cells: Sequence[Sequence[Text]], width: int) -> list[int]:
-    """Figures get what they need and are never cut; names share the rest."""
+    """The width of each column in characters. Figures are never cut; names share what is left."""
     needed = [
         max([cell_len(column.header), *(row[n].cell_len for row in cells)])
         for n, column in enumerate(columns)
@@ -208,7 +212,9 @@ def _range(row: ResultRow, _: float) -> Text:
 
 
 def _bar(row: ResultRow, largest: float) -> Text:
-    """To scale, in eighths of a character: half as long is half as much."""
+    """A bar of up to `_BAR_WIDTH` characters, as long as the footprint is large, to an eighth of a
+    character.
+    """
     value = row.emissions_kg_co2e or 0.0
     if value <= 0:
         return Text()
@@ -217,7 +223,7 @@ def _bar(row: ResultRow, largest: float) -> Text:
 
 
 def _mass(row: ResultRow, _: float) -> Text:
-    """As given where it is known; an estimate has the digits of one."""
+    """The mass in kg: three digits if it was given; an inferred one is rounded and marked "~"."""
     if row.mass_kg is None:
         return Text()
     if row.mass_origin is Origin.INFERRED:
@@ -226,6 +232,7 @@ def _mass(row: ResultRow, _: float) -> Text:
 
 
 def _mostly(row: ResultRow, _: float) -> Text:
+    """The two largest contributions with their shares; for a failed product its error."""
     if row.error:
         return Text(row.error)
     by_name: dict[str, float] = {}
@@ -238,9 +245,11 @@ def _mostly(row: ResultRow, _: float) -> Text:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """`share` of what must be saved where the terminal is narrow; 0: never cut.
+    """A column of the table of results.
 
-    Shown from this width on.
+    `show` gives the cell of a row, and is also passed the largest footprint. The column is left out
+    if the terminal has fewer than `from_width` characters. `at_most` bounds its width. In a narrow
+    terminal it is made narrower by its `share` of what is missing; 0: never.
     """
 
     header: str

@@ -1,10 +1,10 @@
-"""stdout and stderr, written by threads of their own: a terminal that stops reading stops nobody
-else.
+"""Writes stdout and stderr in threads of their own, so that a terminal that stops reading does not
+stop the program.
 
 After Ctrl-S, in a closed window or behind a pipe that nobody reads, a write blocks or fails. Here
-whoever prints only appends to a queue. What goes to stderr or a terminal is for people to watch:
-the queue is bounded, and what no longer fits is counted and said as soon as there is room. Data on
-its way to a file or a program is kept whole.
+printing only appends to a queue, which a thread writes. For stderr and terminals the queue is
+bounded: lines that do not fit are dropped, and a later line says how many. Data for a file or
+another program is never dropped.
 """
 
 from __future__ import annotations
@@ -28,17 +28,19 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 MOST_WAITING: Final = 2_000_000
-"""Characters: some 20,000 log lines, or seconds at full load."""
+"""The most characters in the queue of a stream that may drop some: about 20,000 log lines."""
 PIECE_BYTES: Final = 4_096
-"""Characters written at once. A terminal that accepts a piece is alive."""
+"""Bytes written at once. A terminal that takes a piece is still being read."""
 STALLED_S: Final = 10.0
-"""At the end, a terminal that accepts nothing for this long is no longer waited for."""
+"""At the end of the program, a terminal that takes nothing for this long is no longer waited
+for.
+"""
 
 
 class BackgroundStream(io.TextIOBase):
-    """Looks like `stream`, never blocks and never fails.
+    """A text stream that writes to `stream` from a thread; its `write` never blocks or fails.
 
-    `may_drop` bounds the queue, and `close_within` leaves behind what is not taken.
+    With `may_drop`, text is dropped while `most_waiting` characters are queued.
     """
 
     def __init__(self, stream: TextIO, *, may_drop: bool, most_waiting: int = MOST_WAITING) -> None:
@@ -54,7 +56,9 @@ class BackgroundStream(io.TextIOBase):
         self._pieces_written = 0
         self._is_idle = True
         self._is_broken = False
-        threading.Thread(target=self._work, name=f"write {stream.name}", daemon=True).start()
+        threading.Thread(
+            target=self._write_queued, name=f"write {stream.name}", daemon=True
+        ).start()
 
     # As a text stream -----------------------------------------------------------------------------
 
@@ -90,7 +94,7 @@ class BackgroundStream(io.TextIOBase):
         Raises:
             TypeError: bytes were given.
         """
-        if not isinstance(text, str):  # click finds out in this way that it is no binary stream
+        if not isinstance(text, str):  # click tests in this way whether the stream is binary
             raise TypeError(f"write() takes str, not {type(text).__name__}")
         with self._changed:
             if self._is_broken:
@@ -99,33 +103,33 @@ class BackgroundStream(io.TextIOBase):
             if self._may_drop and waiting and waiting + len(text) > self._most_waiting:
                 self._dropped_lines += text.count("\n")
                 return len(text)
-            self._say_dropped()
+            self._queue_dropped_note()
             self._append(text)
         return len(text)
 
     @override
     def flush(self) -> None:
-        """Nothing: whoever prints does not wait."""
+        """Do nothing, so that printing never waits."""
 
     # What others may know
     # ---------------------------------------------------------------------------
 
     @property
     def is_behind(self) -> bool:
-        """Whether the reader has not taken what was written: a live display need not be drawn
-        now.
+        """Whether more than a piece of text waits to be read, or the stream is broken; a live
+        display then need not be updated.
         """
         with self._changed:
             return self._waiting_characters > PIECE_BYTES or self._is_broken
 
     def drain(self, stalled_s: float | None) -> bool:
-        """Wait until everything is written; False if the reader took nothing for `stalled_s` (None:
-        no limit).
+        """Wait until everything is written, and return True; False as soon as the reader has taken
+        nothing for `stalled_s` seconds (None: no limit).
         """
         clock = SystemClock()
         written, taken_at_s = -1, clock.monotonic_s()
         with self._changed:
-            self._say_dropped()
+            self._queue_dropped_note()
             while not self._is_idle and not self._is_broken:
                 if self._pieces_written != written:
                     written, taken_at_s = self._pieces_written, clock.monotonic_s()
@@ -143,13 +147,14 @@ class BackgroundStream(io.TextIOBase):
         self._is_idle = False
         self._changed.notify_all()
 
-    def _say_dropped(self) -> None:
+    def _queue_dropped_note(self) -> None:
+        """Queue a line that says how many lines were dropped, if any were."""
         if self._dropped_lines:
             lines, self._dropped_lines = self._dropped_lines, 0
             said = counted(lines, "line")
             self._append(f"… {said} left out: the terminal was too slow to show everything\n")
 
-    def _work(self) -> None:
+    def _write_queued(self) -> None:
         """Write what is queued, in order; after a failed write, empty the queue and end."""
         while True:
             with self._changed:
@@ -160,7 +165,7 @@ class BackgroundStream(io.TextIOBase):
                 text = self._waiting.popleft()
             try:
                 self._write(text.encode(self.encoding or "utf-8", "backslashreplace"))
-            except Exception:  # noqa: BLE001 - EPIPE, EIO: nobody will ever read it; a bug of ours may not hang the end
+            except Exception:  # noqa: BLE001 - EPIPE or EIO: nobody reads it; `drain` must not wait for ever
                 self._give_up()
                 return
             with self._changed:
@@ -173,13 +178,14 @@ class BackgroundStream(io.TextIOBase):
             while piece:
                 try:
                     piece = piece[os.write(self._descriptor, piece) :]
-                except BlockingIOError:  # another program has set the terminal so
+                except BlockingIOError:  # another program has made the terminal non-blocking
                     select.select([], [self._descriptor], [])
             with self._changed:
                 self._pieces_written += 1
                 self._changed.notify_all()
 
     def _give_up(self) -> None:
+        """Empty the queue, and drop everything that is written from now on."""
         with self._changed:
             self._is_broken = True
             self._waiting.clear()
@@ -188,17 +194,17 @@ class BackgroundStream(io.TextIOBase):
 
 
 def is_behind() -> bool:
-    """Whether whoever watches stderr has stopped reading. A live display wraps the stream."""
+    """Whether stderr, also behind rich's live display, is not being read at the moment."""
     stream = getattr(sys.stderr, "rich_proxied_file", sys.stderr)
     return isinstance(stream, BackgroundStream) and stream.is_behind
 
 
 @contextlib.contextmanager
 def background_streams() -> Iterator[None]:
-    """Put both streams behind threads inside the block; at its end, what is queued is written
-    first.
+    """Write stdout and stderr in threads inside the block; at its end wait for what is queued.
 
-    A program that reads our data is waited for, however slow; a terminal that stands still is not.
+    A program that reads stdout is waited for, however slow it is; a terminal that takes nothing for
+    `STALLED_S` is not.
     """
     before = sys.stdout, sys.stderr
     if sys.platform == "win32":  # its console takes text, not bytes

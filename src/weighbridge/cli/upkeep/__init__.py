@@ -1,1 +1,1 @@
-"""Commands for whoever looks after an installation."""
+"""Commands for the operator of an installation: backups, notices, own factors."""

@@ -1,4 +1,4 @@
-"""`weighbridge backup` and `weighbridge restore`: the whole database as one file."""
+"""`weighbridge backup` and `weighbridge restore`: the whole database in one file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def backup(
     as_json: JsonOption = False,
 ) -> None:
     """Write products, answers, footprints, calls, pictures and settings into one file. Processing
-    may go on meanwhile: the file holds one moment.
+    may go on meanwhile: the file has the state of one moment.
     """
     from weighbridge.service.upkeep.backups import write_backup
 
@@ -45,7 +45,7 @@ def backup(
     async def act(database: Database) -> Manifest:
         return await write_backup(database, file, SystemClock(), overwrite=yes)
 
-    _say("Backed up", file, with_database(data_dir, act), as_json)
+    _print_manifest("Backed up", file, with_database(data_dir, act), as_json)
 
 
 def restore(
@@ -68,17 +68,18 @@ def restore(
         await record_command(database, "restored a backup", file.name)
         return manifest
 
-    _say("Restored", file, with_database(data_dir, act), as_json)
+    _print_manifest("Restored", file, with_database(data_dir, act), as_json)
 
 
-def _say(what: str, file: Path, manifest: Manifest, as_json: bool) -> None:
+def _print_manifest(done: str, file: Path, manifest: Manifest, as_json: bool) -> None:
+    """Print what a backup holds; `done` is "Backed up" or "Restored"."""
     rows = {table.name: table.rows for table in manifest.tables}
     if as_json:
         document = {"file": str(file), "schema": manifest.schema, "program": manifest.program}
         print_json({**document, "createdAt": manifest.created_at, "rows": rows})
         return
     out.print(
-        f"{what}: {counted(rows.get('products', 0), 'product')}, "
+        f"{done}: {counted(rows.get('products', 0), 'product')}, "
         f"{counted(rows.get('answers', 0), 'answer')}, {counted(rows.get('calls', 0), 'call')} "
         f"({file})",
         soft_wrap=True,

@@ -1,4 +1,4 @@
-"""`weighbridge notices`: what the operator was told by webhook or program, and a test of both."""
+"""`weighbridge notices`: lists the notices sent by webhook or command, or sends a test notice."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def notices(
     as_json: JsonOption = False,
 ) -> None:
     """Show the notices that were sent (work finished or paused, a budget used up), or send a test
-    (exit code 1: it did not arrive).
+    notice (exit code 1 if it does not arrive).
     """
     if test:
-        _test(data_dir, as_json)
+        _send_test(data_dir, as_json)
         return
     from weighbridge.service.upkeep.notices import newest_notices
 
@@ -66,8 +66,8 @@ def _table(found: list[Sent]) -> Table:
     return table
 
 
-def _test(data_dir: DataDirOption, as_json: bool) -> None:
-    """Send a test notice over every channel, and print what came of each.
+def _send_test(data_dir: DataDirOption, as_json: bool) -> None:
+    """Send a test notice over every channel, and print for each whether it was delivered.
 
     Raises:
         SettingsError: no receiver is configured.

@@ -1,4 +1,6 @@
-"""`weighbridge factors`: own factors that every process on the database computes with."""
+"""`weighbridge factors`: uploads the user's own emission factors for all processes on a
+database.
+"""
 
 from __future__ import annotations
 
@@ -37,21 +39,22 @@ def factors(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Upload your own factors for every process on this database, or show what counts.
+    """Upload your own factors for every process on this database, or show the factors in use.
 
-    The file replaces an earlier one, whole or not at all. `recompute` then says what it changes.
+    The file replaces an earlier one; if a row is wrong, nothing is changed. `recompute` then shows
+    what it changes.
     """
     if take_back and file is not None:
         raise InputError("Give a file or --take-back, not both.")
     if take_back:
-        # Without loading the factors: it is the way out of a file that does not fit any more.
+        # The factors are not loaded for this: it must work when the uploaded file no longer fits.
         gone = with_database(data_dir, _take_back)
         err.print(f"Taken back: {gone.name}.", markup=False, soft_wrap=True)
-    found = _act(file, data_dir)
+    found = _upload_or_show(file, data_dir)
     if as_json:
         print_json(found.as_document())
     else:
-        _say(found)
+        _print_state(found)
 
 
 async def _take_back(database: Database) -> FactorUpload:
@@ -61,8 +64,8 @@ async def _take_back(database: Database) -> FactorUpload:
     return await take_factors_back(database, command_line_user())
 
 
-def _act(file: Path | None, data_dir: Path | None) -> FactorsState:
-    """The factors in use; with a file, those after its upload."""
+def _upload_or_show(file: Path | None, data_dir: Path | None) -> FactorsState:
+    """Upload the file, if one is given; returns the factors that are then in use."""
     from weighbridge.service.access.audit import command_line_user
     from weighbridge.service.upkeep.own_factors import factors_state, upload_factors
     from weighbridge.wiring import factors_in_use
@@ -79,13 +82,14 @@ def _act(file: Path | None, data_dir: Path | None) -> FactorsState:
 
 
 def _read(file: Path) -> bytes:
+    """The content of the file. Raises UnreadableFile."""
     try:
         return file.read_bytes()
     except OSError as error:
         raise UnreadableFile(f"{file} cannot be read: {error.strerror}.") from error
 
 
-def _say(found: FactorsState) -> None:
+def _print_state(found: FactorsState) -> None:
     out.print(Text(f"Factors: {found.name} {found.version}", style="bold"), soft_wrap=True)
     if found.current is None:
         out.print("No factors are uploaded.")
