@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import pytest
 from typer.testing import CliRunner
 
@@ -26,6 +27,7 @@ from weighbridge.service.desk.correcting import (
 )
 from weighbridge.service.product_views import show_product
 from weighbridge.service.views.listing import Filter, Order, approve, list_page
+from weighbridge.store.schema import migrate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -350,3 +352,70 @@ async def test_a_name_is_taken_for_its_key_and_said_and_an_unclear_one_is_refuse
 
 async def _command(*arguments: str) -> Any:
     return await asyncio.to_thread(CliRunner().invoke, command_line, list(arguments))
+
+
+async def test_a_line_is_corrected_again_and_again_in_every_way(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = "bill_of_materials.lines.1.material"
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+    monkeypatch.setenv("WEIGHBRIDGE_DATABASE_URL", database_url)
+    for material in ("abs_resin", "pmma_resin", "pp_resin"):
+        said = await _command("correct", "P-001", "--set", f"{line}={material}")
+        assert said.exit_code == 0, said.exception
+    async with api_client(database_url, tmp_path) as client:
+        path = "/api/products/corrections"
+        for material in ("abs_resin", "pmma_resin"):
+            changes = [{"target": line, "value": material}]
+            wanted = {"codes": ["P-001"], "changes": changes, "replace": True}
+            answer = await client.http.post(path, json=wanted)
+            assert answer.status_code == 200, answer.text
+        made = (await client.get("/api/products/P-001/corrections"))["corrections"]
+        assert [record["before"] for record in made[:4]] == [
+            *("abs_resin", "pp_resin", "pmma_resin", "abs_resin")
+        ]
+        for record in reversed(made[1:]):  # the earlier ones, whatever the last rests on
+            own = f"/api/products/P-001/corrections/{record['number']}"
+            answer = await client.http.delete(own)
+            assert "No longer applied" not in answer.text
+        view = await client.get("/api/products/P-001")
+        assert view["footprint"]["answered"]["billOfMaterials"][0]["material"] == "pmma_resin"
+
+
+async def test_what_holds_no_more_when_something_is_taken_back_is_said(
+    database_url: str, tmp_path: Path
+) -> None:
+    line = "bill_of_materials.lines.1."
+    own = [{"material": "pmma_resin", "mass_kg": 0.3, "component": "body"}]
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        await _correct(running, ["P-001"], "bill_of_materials.lines", own)
+        await _correct(running, ["P-001"], f"{line}mass_kg", 0.28)
+        whole = (await corrections_of(running.app.database, "P-001"))[1].correction.id
+        tools = (running.app.database, running.app.factors, running.app.questions.steps)
+        (figure,) = await take_back(*tools, "P-001", "ana", whole)
+        (said,) = figure.notes
+        assert said.startswith(f"No longer applied: {line}mass_kg from 0.3 to 0.28 by ana")
+        assert "line 1 was pmma_resin" in said
+
+
+async def test_anchors_of_earlier_programs_lead_to_the_line_as_it_was_given(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        await _correct(running, ["P-001"], "bill_of_materials.lines.1.material", "abs_resin")
+        await _correct(running, ["P-001"], "bill_of_materials.lines.1.mass_kg", 0.28)
+        await _correct(running, ["P-001"], "manufacturing.lines.1", ["injection_moulding"])
+        wanted = await running.value("SELECT array_agg(anchor ORDER BY id) FROM corrections")
+        await running.fetch(
+            "UPDATE corrections SET anchor = 'abs_resin' WHERE path[3] <> 'material' OR path[3] IS NULL"
+        )
+        await running.fetch("DELETE FROM schema_migrations WHERE number = 30")
+        connection: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
+        await migrate(connection)
+        await connection.close()
+        anchors = await running.value("SELECT array_agg(anchor ORDER BY id) FROM corrections")
+        assert anchors == wanted
+        assert len(set(wanted)) == 1

@@ -10,8 +10,6 @@ from weighbridge.errors import ImplausibleAnswer
 from weighbridge.plain_text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from weighbridge.domain.answers import BillOfMaterials
     from weighbridge.domain.corrections import Path
 
@@ -42,20 +40,18 @@ def line_anchor(path: Path, bill: BillOfMaterials) -> str | None:
     return None if number is None else bill.lines[number - 1].material
 
 
-def relocated(path: Path, anchor: str | None, bills: Sequence[BillOfMaterials]) -> Path:
-    """The path with the number that the line of material `anchor` has in the present bill.
-
-    `bills` are the present bill and the one that the model gave; where either has the material at
-    the number of the path, the path stays as it is.
+def relocated(path: Path, anchor: str | None, bill: BillOfMaterials) -> Path:
+    """The path to the line that has this material in the bill as it was given, by the model or by
+    a person as a whole: whatever single lines are corrected to, they stay in their order.
 
     Raises ImplausibleAnswer when no line, or more than one, can be meant.
     """
     if anchor is None:
         return path
     place = int(path[1]) - 1
-    if any(place < len(b.lines) and b.lines[place].material == anchor for b in bills):
+    if place < len(bill.lines) and bill.lines[place].material == anchor:
         return path
-    found = [n for n, line in enumerate(bills[0].lines, start=1) if line.material == anchor]
+    found = [n for n, line in enumerate(bill.lines, start=1) if line.material == anchor]
     if len(found) != 1:
         raise ImplausibleAnswer(
             f"line {path[1]} was {anchor}; the bill no longer has a single line of this material."

@@ -77,6 +77,10 @@ class Step(ABC, Generic[A]):
     """Anything else the model sees with the products; part of the question's version."""
     sees_image: bool
     """Whether a call for this step carries the product's pictures."""
+    corrections_add_up: ClassVar[bool] = False
+    """Whether a correction goes by what earlier ones made of other values (a mass is shared out
+    among the lines as they are): those that are replaced later count for it all the same.
+    """
     output_tokens_per_product: int
     """Output allowance for one product until real lengths are known."""
 
@@ -168,19 +172,23 @@ class Step(ABC, Generic[A]):
         """The closed list that the value at `path` is chosen from, key → name; empty: any value."""
         return {}
 
-    def follow(self, answer: A, subject: Subject) -> A:
-        """The answer adapted to the corrected earlier answers that `subject` has."""
+    def follow(self, answer: A, subject: Subject, base: Subject) -> A:
+        """The answer as it has to be once earlier answers are corrected.
+
+        `base` has those as they were given as a whole.
+        """
         return answer
 
     def anchor(self, path: Path, subject: Subject) -> str | None:
-        """What the place of `path` can be found by in a new answer (the material of a line); None
-        where the path itself is enough.
+        """What tells the place of `path` apart when the answer is given anew, if anything does.
+
+        `subject` has the answers as they were given as a whole: an earlier correction of a part of
+        them may be taken back.
         """
         return None
 
-    def relocate(self, path: Path, anchor: str | None, subject: Subject, given: Subject) -> Path:
-        """The path to the place with this anchor in the present answers of `subject`; `given` has
-        the model's own.
+    def relocate(self, path: Path, anchor: str | None, subject: Subject) -> Path:
+        """Where the place with this anchor is now. `subject` is as for `anchor`.
 
         Raises AnswerError when there is no such place.
         """

@@ -134,6 +134,7 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
     chapter = f"{CHAPTER}\n{LINE_RULES}\n\n{ATTRIBUTE_RULES}"  # step 1 speaks of known models
     about = "materials"
     sees_image = True
+    corrections_add_up = True
     output_tokens_per_product = 400
 
     def __init__(self, vocabulary: Vocabulary) -> None:
@@ -326,10 +327,9 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
         return None if bill is None else line_anchor(path, bill)
 
     @override
-    def relocate(self, path: Path, anchor: str | None, subject: Subject, given: Subject) -> Path:
-        """The path to the line of that material in the present bill."""
-        bills = (subject.answer(BillOfMaterials), given.answer(BillOfMaterials))
-        return relocated(path, anchor, [bill for bill in bills if bill is not None])
+    def relocate(self, path: Path, anchor: str | None, subject: Subject) -> Path:
+        bill = subject.answer(BillOfMaterials)
+        return path if bill is None else relocated(path, anchor, bill)
 
     def _with_attribute(self, answer: BillOfMaterials, name: str, value: Any) -> BillOfMaterials:
         """The bill with this value of an attribute, stated by a person; None takes the attribute

@@ -267,20 +267,22 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
         return path[:2], self.value_at(answer, path[:2])
 
     @override
-    def follow(self, answer: ManufacturingProcesses, subject: Subject) -> ManufacturingProcesses:
-        """The answer with each process on the line that has its material now, or on the line that
-        had it before and has another material now.
+    def follow(
+        self, answer: ManufacturingProcesses, subject: Subject, base: Subject
+    ) -> ManufacturingProcesses:
+        """Each process stays with its line, whatever material that is corrected to. Where the whole
+        bill is another, it stays with its material, or else with the number of its line.
 
         A process that the new material cannot have is left out by the calculation, with a note.
         """
-        bill = bill_of(subject)
-        materials = [line.material for line in bill.lines]
+        materials = [line.material for line in bill_of(subject).lines]
+        before = [line.material for line in bill_of(base).lines]
         kept = []
         for use in answer.uses:
-            numbers = worked_lines(use, bill)
-            if not numbers and use.material in materials:
-                numbers = [materials.index(use.material) + 1]
-            elif not numbers and use.line is not None and use.line <= len(materials):
+            numbers = worked_lines(use, bill_of(base))
+            if not numbers and use.material in before:
+                numbers = [before.index(use.material) + 1]
+            elif not numbers and use.line is not None and use.line <= len(before):
                 numbers = [use.line]
             kept += [use._replace(material=materials[n - 1], line=n) for n in numbers]
         return replace(answer, uses=tuple(dict.fromkeys(kept)))
@@ -291,9 +293,8 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
         return line_anchor(path, bill_of(subject))
 
     @override
-    def relocate(self, path: Path, anchor: str | None, subject: Subject, given: Subject) -> Path:
-        """The path to the line of that material in the present bill."""
-        return relocated(path, anchor, (bill_of(subject), bill_of(given)))
+    def relocate(self, path: Path, anchor: str | None, subject: Subject) -> Path:
+        return relocated(path, anchor, bill_of(subject))
 
     def _material_rows(self, subject: Subject) -> list[dict[str, Any]]:
         """The lines of the bill as the model sees them, numbered from 1."""

@@ -12,10 +12,13 @@ read and checked (`Step.correct`).
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from weighbridge.carbon.components import why_not_counted
 from weighbridge.domain.answers import Answer, BillOfMaterials, Classification, Subject
+from weighbridge.domain.bill_lines import LINES
 from weighbridge.domain.corrections import Change
 from weighbridge.errors import AnswerError, InputError
 from weighbridge.weighing.near_matches import did_you_mean
@@ -38,10 +41,17 @@ NOT_APPLIED: Final = "not applied: "
 
 
 class CorrectedAnswers(NamedTuple):
-    """`notes` say what was corrected, and what could not be."""
+    """`notes` say what was corrected, and what could not be.
+
+    `base` has the answers as they were given as a whole, by the model or in its place: the places
+    of corrections are told apart by them. `placed` are the corrections with the places where they
+    are now.
+    """
 
     answers: dict[StepName, Answer]
     notes: tuple[str, ...]
+    base: Mapping[StepName, Answer]
+    placed: tuple[Correction, ...]
 
     def overridden(self, given: Mapping[StepName, Answer]) -> dict[StepName, Answer]:
         """The model's own answers to the steps that are corrected."""
@@ -63,54 +73,72 @@ def corrected(
     corrections: Sequence[Correction],
     steps: Steps,
 ) -> CorrectedAnswers:
-    """The answers with these corrections, the latest of each target, in the order they were
-    made.
+    """The answers with these corrections, in the order they were made; the latest of each place
+    holds and is noted.
     """
-    if not corrections:
-        return CorrectedAnswers(dict(given), ())
-    latest = in_force(corrections)
-    current = dict(given)
-    notes: list[str] = []
-    for step in steps:
-        if step.name not in current:
-            continue
-        if any(current.get(name) != given.get(name) for name in step.needs):
-            current[step.name] = step.follow(current[step.name], Subject(product, current))
-        for each in latest:
-            if each.change.step == step.name:
-                try:
-                    current[step.name] = _applied(step, product, given, current, each)
-                except AnswerError as error:
-                    notes.append(f"{NOT_APPLIED}{each.says}: {error}")
-                else:
-                    notes.append(f"corrected: {each.says}")
-    return CorrectedAnswers(current, tuple(notes))
+    work = _Applying(product, given, corrections)
+    for step in steps if corrections else ():
+        if step.name in work.current:
+            work.apply(step)
+    return CorrectedAnswers(
+        work.current,
+        tuple(said for _, said in work.notes),
+        work.base,
+        tuple(work.placed),
+    )
 
 
-def in_force(corrections: Sequence[Correction]) -> list[Correction]:
-    """Those that no later one replaces: of the same value, or of a whole that it is part of."""
-    kept: list[Correction] = []
-    for each in corrections:
-        kept = [one for one in kept if not one.change.is_within(each.change)]
-        kept.append(each)
-    return kept
+class _Applying:
+    """Answers on their way to being corrected."""
 
+    def __init__(
+        self,
+        product: Product,
+        given: Mapping[StepName, Answer],
+        corrections: Sequence[Correction],
+    ) -> None:
+        self._product = product
+        self._given = given
+        self.current = dict(given)
+        self.base = dict(given)
+        self.placed = list(corrections)
+        self.notes: list[tuple[Change, str]] = []
 
-def _applied(
-    step: Step[Any],
-    product: Product,
-    given: Mapping[StepName, Answer],
-    current: Mapping[StepName, Answer],
-    each: Correction,
-) -> Answer:
-    """The step's answer with one more correction.
+    def apply(self, step: Step[Any]) -> None:
+        """Correct the answer to this step; those that it needs are corrected."""
+        current = self.current
+        if any(current.get(name) != self._given.get(name) for name in step.needs):
+            corrected, base = Subject(self._product, current), Subject(self._product, self.base)
+            current[step.name] = step.follow(current[step.name], corrected, base)
+        for at in [n for n, each in enumerate(self.placed) if each.change.step == step.name]:
+            each = self.placed[at]
+            try:
+                change = self._place(step, each)
+                self.placed[at] = replace(each, change=change)
+                if not step.corrections_add_up and self._is_replaced(step, change, at):
+                    continue
+                subject = Subject(self._product, current)
+                answer = step.correct(subject, current[step.name], change.path, change.value)
+            except AnswerError as error:
+                self.notes.append((each.change, f"{NOT_APPLIED}{each.says}: {error}"))
+                continue
+            current[step.name] = answer
+            if change.path == (LINES,):
+                self.base[step.name] = answer
+            self.notes = [one for one in self.notes if not one[0].is_within(change)]
+            self.notes.append((change, f"corrected: {each.says}"))
 
-    Raises AnswerError where it does not fit.
-    """
-    subject = Subject(product, current)
-    path = step.relocate(each.change.path, each.anchor, subject, Subject(product, given))
-    answer: Answer = step.correct(subject, current[step.name], path, each.change.value)
-    return answer
+    def _place(self, step: Step[Any], each: Correction) -> Change:
+        """The change where its place is now. Raises AnswerError where there is none."""
+        subject = Subject(self._product, self.base)
+        return replace(each.change, path=step.relocate(each.change.path, each.anchor, subject))
+
+    def _is_replaced(self, step: Step[Any], change: Change, at: int) -> bool:
+        for later in self.placed[at + 1 :]:
+            with suppress(AnswerError):
+                if later.change.step == step.name and change.is_within(self._place(step, later)):
+                    return True
+        return False
 
 
 def make_change(
@@ -136,10 +164,11 @@ def make_change(
     if step is None or change.step not in given:
         known = ", ".join((*steps.names, FACTORS))
         raise InputError(f"{change.target}: there is no such step. Choose one of: {known}.")
-    subject = Subject(product, corrected(product, given, corrections, steps).answers)
+    so_far = corrected(product, given, corrections, steps)
+    subject = Subject(product, so_far.answers)
     answer = subject.answers[change.step]
     try:
-        anchor = step.anchor(change.path, subject)
+        anchor = step.anchor(change.path, Subject(product, so_far.base))
         step.value_at(answer, change.path)
         changed = step.correct(subject, answer, change.path, change.value)
         path, value = change.path, change.value

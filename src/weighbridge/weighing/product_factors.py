@@ -28,25 +28,26 @@ _PARTS: Final = frozenset({"value", "low", "high", "source"})
 
 
 def with_product_factors(
-    table: FactorTable, corrections: Sequence[Correction]
+    table: FactorTable, corrections: Sequence[Correction], bill: BillOfMaterials
 ) -> tuple[FactorTable, tuple[str, ...]]:
     """The table with the factors that hold for this product, and notes that say so."""
     own = {each.change.target: each for each in corrections if each.change.step == FACTORS}
     if not own:
         return table, ()
     materials = dict(table.materials)
+    there = {line.material for line in bill.lines}
     notes = []
     for each in own.values():
         (key,) = each.change.path
-        if key in materials:
+        if key in materials and key in there:
             materials[key] = _factor(materials[key], each)
             notes.append(f"corrected: {each.says}")
         else:
             notes.append(f"not applied: {each.says}: the bill no longer has this material")
-    named = replace(
-        table, materials=materials, version=f"{table.version} with factors of this product"
-    )
-    return named, tuple(notes)
+    if materials == table.materials:
+        return table, tuple(notes)
+    version = f"{table.version} with factors of this product"
+    return replace(table, materials=materials, version=version), tuple(notes)
 
 
 def _factor(table: MaterialFactor, each: Correction) -> MaterialFactor:

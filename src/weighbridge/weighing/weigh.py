@@ -66,7 +66,7 @@ class Weigher:
                 f"The stored answers of product {product.code} are not in the form that the "
                 "current steps expect. Process it again."
             )
-        factors, notes = with_product_factors(self._factors, corrections)
+        factors, notes = with_product_factors(self._factors, corrections, bill)
         footprint = calculate(product, classification, bill, processes, factors)
         encode = self._steps.encode
         before = (

@@ -202,3 +202,50 @@ def test_corrections_apply_whatever_the_product_is_called() -> None:
     renamed = replace(BOTTLE, name="Flask")
     made = _make("bill_of_materials.mass_kg", 0.6)
     assert corrected(renamed, GIVEN, [made], STEPS_MADE).notes
+
+
+def test_what_was_corrected_before_a_replaced_mass_stands_as_it_was_seen() -> None:
+    mass = _make("bill_of_materials.mass_kg", 5.0)
+    stated = [{"material": "pp_resin", "mass_kg": 5.2, "component": "all of it"}]
+    whole = _make("bill_of_materials.lines", stated, mass)  # fits the corrected mass alone
+    again = _make("bill_of_materials.mass_kg", 4.0, mass, whole)
+    assert _bill(mass, whole, again).lines == (BomLine("pp_resin", 4.0, "all of it"),)
+    notes = corrected(BOTTLE, GIVEN, [mass, whole, again], STEPS_MADE).notes
+    assert [note.split()[1] for note in notes] == [whole.change.target, again.change.target]
+
+
+def test_a_process_stays_with_its_line_though_another_has_its_material_now() -> None:
+    lines = (*LINES, BomLine("pp_resin", 0.1, "strap"))
+    processes = ManufacturingProcesses(
+        (ProcessUse("injection_moulding", "pp_resin", 2),), Confidence.HIGH
+    )
+    answered = {
+        **GIVEN,
+        "bill_of_materials": BillOfMaterials(lines, 0.6, False, True, Confidence.HIGH),
+        "manufacturing": processes,
+    }
+    made = _make("bill_of_materials.lines.2.material", "abs_resin")
+    answer = corrected(BOTTLE, answered, [made], STEPS_MADE).answers["manufacturing"]
+    assert isinstance(answer, ManufacturingProcesses)
+    assert answer.uses == (ProcessUse("injection_moulding", "abs_resin", 2),)
+
+
+def test_a_line_in_another_place_is_the_same_line_for_the_next_correction() -> None:
+    made = _make("bill_of_materials.lines.2.material", "abs_resin")
+    asked_again = {
+        **GIVEN,
+        "bill_of_materials": BillOfMaterials(LINES[::-1], 0.5, False, True, Confidence.HIGH),
+    }
+    other = make_change(
+        BOTTLE,
+        asked_again,
+        [made],
+        read_change("bill_of_materials.lines.2.material", "wood_sawn"),
+        STEPS_MADE,
+        FACTORS,
+    )
+    second = Correction(2, other.change, other.anchor, other.before, other.after, "ana", "", AT)
+    assert other.before == "stainless_304"
+    assert [line.material for line in _bill(made, second, given=asked_again).lines] == [
+        *("abs_resin", "wood_sawn")
+    ]

@@ -20,10 +20,10 @@ from weighbridge.errors import Conflict, InputError, NotFound
 from weighbridge.plain_text import counted, listed
 from weighbridge.service.access.audit import record_action
 from weighbridge.service.desk.stored_products import StoredWeigher
-from weighbridge.service.desk.unmoved import remarks
+from weighbridge.service.desk.unmoved import no_longer_applied, remarks
 from weighbridge.store import corrections, footprints, products, queue_state, selections
 from weighbridge.store.corrections import NewCorrection, RecordedCorrection
-from weighbridge.weighing.correcting import NOT_APPLIED, make_change, not_counted
+from weighbridge.weighing.correcting import NOT_APPLIED, corrected, make_change, not_counted
 from weighbridge.weighing.understanding import in_keys
 
 if TYPE_CHECKING:
@@ -103,9 +103,10 @@ class Correcting(StoredWeigher):
         given = self.given(row)
         made: list[NewCorrection] = []
         so_far = list(active)
+        placed = corrected(stored.product, given, active, self.steps).placed
         problems: list[str] = []
         for change in request.changes:
-            self._refuse_to_pass_over(row["code"], change, active, request)
+            self._refuse_to_pass_over(row["code"], change, placed, request)
             try:
                 done = make_change(
                     stored.product,
@@ -415,10 +416,10 @@ class Recomputation:
         old, footprint = row["detail"]["footprint"], new.detail.footprint
         before, after = old["emissions_kg_co2e"], footprint.emissions_kg_co2e
         cause = portion.made[row["id"]]
-        notes: tuple[str, ...] = ()
+        notes = no_longer_applied(old["notes"], footprint.notes)
         if cause.kind is CauseKind.CORRECTED:
             factors = self._work.factors
-            notes = remarks(cause.targets, before != after, old["notes"], footprint, factors)
+            notes += remarks(cause.targets, before != after, old["notes"], footprint, factors)
         return CorrectedFigure(
             row["code"], before, after, tuple(portion.variants.get(row["id"], ())), notes
         )

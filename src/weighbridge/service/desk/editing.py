@@ -20,15 +20,18 @@ from weighbridge.ingest.values.numbers import plain_number, tidy
 from weighbridge.service.desk.process_cells import FACT_COLUMNS, lenient_fact_value, written
 from weighbridge.steps.manufacturing import worked_lines
 from weighbridge.store import corrections, footprints, products
+from weighbridge.weighing.correcting import corrected
 from weighbridge.weighing.near_matches import find_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from weighbridge.domain.answers import Answer, StepName
     from weighbridge.domain.corrections import Change, Correction
     from weighbridge.domain.facts import ProcessFacts
     from weighbridge.steps import Steps
     from weighbridge.store.database import Database
+    from weighbridge.store.stored_detail import StoredDetail
 
 SUBCATEGORY: Final = f"{Classification.step}.subcategory"
 MASS: Final = f"{BillOfMaterials.step}.mass_kg"
@@ -100,9 +103,15 @@ async def editable_answers(database: Database, steps: Steps, code: str) -> Edita
     processes = subject.answer(ManufacturingProcesses)
     if classification is None or bill is None or processes is None:
         return None
-    return _Editing(steps, {each.change.target: each for each in made}).of(
+    placed = corrected(subject.product, _model_answers(steps, detail), made, steps).placed
+    return _Editing(steps, {each.change.target: each for each in placed}).of(
         classification, bill, processes
     )
+
+
+def _model_answers(steps: Steps, detail: StoredDetail) -> dict[StepName, Answer]:
+    stored = {**detail.answers, **detail.model_answers}
+    return {step: steps.decode(step, answer) for step, answer in stored.items()}
 
 
 class _Editing:

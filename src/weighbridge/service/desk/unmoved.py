@@ -10,6 +10,7 @@ from weighbridge.domain.answers import NO_LONGER_ASKED, PIECES_PER_PACK, Classif
 from weighbridge.domain.corrections import Change
 from weighbridge.domain.facts import ProcessFacts
 from weighbridge.domain.results import RouteName
+from weighbridge.weighing.correcting import NOT_APPLIED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -38,6 +39,15 @@ def remarks(
     if not moved:
         found |= dict.fromkeys(reasons_unmoved(changes, figure, factors))
     return tuple(found)
+
+
+def no_longer_applied(before: Sequence[str], after: Sequence[str]) -> tuple[str, ...]:
+    """The corrections that hold no more because of what else was changed or taken back."""
+    return tuple(
+        f"No longer applied: {note.removeprefix(NOT_APPLIED)}"
+        for note in after
+        if note.startswith(NOT_APPLIED) and note not in before
+    )
 
 
 def _is_new(note: str, before: Sequence[str]) -> bool:

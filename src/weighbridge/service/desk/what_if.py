@@ -255,7 +255,7 @@ class _Supposing:
 
 def _exchange(number: int, old: str, new: str) -> Correction:
     change = Change(BillOfMaterials.step, ("lines", str(number), "material"), new)
-    return Correction(0, change, old, old, new, "", "", _NEVER)
+    return Correction(0, change, None, old, new, "", "", _NEVER)
 
 
 def _new_notes(before: Footprint, after: Footprint) -> tuple[str, ...]:
