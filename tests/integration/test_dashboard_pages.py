@@ -491,9 +491,9 @@ async def test_batches_show_their_state_progress_and_money(client: ApiClient) ->
             stored = await batches.find(connection, key)
             assert stored is not None
             remote = RemoteBatch(f"batch_{number}", status, 40, completed, 0)
-            await batches.seen(connection, stored.id, remote)
+            await batches.mark_submitted(connection, stored.id, remote)
             if status in ENDED:
-                await batches.end(connection, stored, BatchState.COLLECTED)
+                await batches.close(connection, stored, BatchState.COLLECTED)
     page = (await client.http.get("/batches")).text
     rows = re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)[1:]
     expected = [("in progress", "20 of 40"), ("expired", "10 of 40"), ("collected", "40 of 40")]

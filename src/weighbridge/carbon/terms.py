@@ -268,6 +268,9 @@ def _energy_use(usual_kwh_per_kg: float, stated_kwh_per_kg: float | None) -> _En
 
 
 def _electricity_supply(known: ProcessFacts, place: Place) -> _Supply:
+    """The electricity that a process uses: with the stated factor where there is one, otherwise
+    from the grid.
+    """
     if known.electricity_kg_co2e_per_kwh is not None:
         return _stated_supply("electricity", known.electricity_kg_co2e_per_kwh, known, place)
     grid = place.grid
@@ -275,6 +278,9 @@ def _electricity_supply(known: ProcessFacts, place: Place) -> _Supply:
 
 
 def _heat_supply(known: ProcessFacts, place: Place) -> _Supply:
+    """The heat that a process uses: with the stated factor where there is one, otherwise with that
+    of the table.
+    """
     if known.heat_kg_co2e_per_kwh is not None:
         return _stated_supply("heat", known.heat_kg_co2e_per_kwh, known, place)
     heat = place.factors.heat

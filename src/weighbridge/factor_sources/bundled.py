@@ -46,6 +46,7 @@ class BundledFactors(FactorSource):
 
     @override
     def load(self) -> FactorTable:
+        """The table of the factors in all bundled files."""
         heat = _parsed_rows("heat.csv", HEAT_COLUMNS, heat_factor)
         if len(heat) != 1:
             raise FactorTableInvalid(f"heat.csv must have one row; it has {len(heat)}.")

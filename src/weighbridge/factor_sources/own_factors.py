@@ -40,7 +40,8 @@ KINDS: Final = (MATERIAL, PROCESS, REFERENCE)
 MOST_OFFERED: Final = 1_000
 MOST_CHARACTERS: Final = 15_000
 """The most keys, and the most characters in them, that providers accept in the closed lists of one
-question."""
+question.
+"""
 _CITED: Final = ("source", "source_id", "year", "region", "licence")
 """Columns that every row needs, because they say where its figures come from."""
 _SHOWN_PROBLEMS: Final = 20
@@ -79,6 +80,7 @@ class OwnFactors(FactorSource):
 
     @override
     def load(self) -> FactorTable:
+        """The factors of `base`, replaced and added to by the rows of the file."""
         base = self._base.load()
         own = self._read(base)
         references = [one for kind in base.references.values() for one in kind]

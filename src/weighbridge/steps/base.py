@@ -67,12 +67,14 @@ class Step(ABC, Generic[A]):
     """
     chapter: str
     """The instructions as a chapter of the combined question, where the model itself gives the
-    earlier answers."""
+    earlier answers.
+    """
     properties: Mapping[str, Any]
     """JSON schema properties of each product in the reply, `confidence` last."""
     about: str
     """The property that `confidence` refers to. In a combined reply `confidence` is named after it:
-    see `sureness_field`."""
+    see `sureness_field`.
+    """
     shown_besides: Sequence[str] = ()
     """Anything else the model sees with the products; part of the question's version."""
     sees_image: bool

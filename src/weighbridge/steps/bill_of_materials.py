@@ -52,13 +52,15 @@ if TYPE_CHECKING:
 MAX_LINES: Final = 25
 USUAL_LINES: Final = 5
 """Lines of a typical bill: in the sample catalogue 4.7 in the recorded answers, 4.2 in those of the
-simulator."""
+simulator.
+"""
 LIGHTEST_KG: Final = 1e-6
 HEAVIEST_KG: Final = 1e5
 """Limits for the mass of one unit when only the model states it."""
 SMALLEST_LINE_KG: Final = 1e-9
 """The least mass of a line: a microgram. Also keeps scaled masses clear of the smallest number that
-a float can hold."""
+a float can hold.
+"""
 COMPONENT_CHARACTERS: Final = 80
 ATTRIBUTE_LIMIT: Final = 12
 _BASES: Final = frozenset(basis.value for basis in AttributeBasis)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 FITS_WEIGHT: Final = 0.05
 """A bill whose stated masses are off the product's weight by more than this share is the copy, not
-the original."""
+the original.
+"""
 
 Fingerprint = tuple[tuple[str, str, str], ...]
 """Material, component and stated mass of each line."""

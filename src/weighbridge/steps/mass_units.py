@@ -23,14 +23,16 @@ if TYPE_CHECKING:
 
 MAX_DEVIATION: Final = 0.5
 """How far the masses may be off the given weight, as a share of it: those that add up to less than
-half or more than 1.5 times the weight are refused."""
+half or more than 1.5 times the weight are refused.
+"""
 SAME: Final = 0.1
 """Factors that differ by less than this share count as the same."""
 ROUNDED: Final = 0.02
 """A sum of shares may be off 100 or 1 by this share, because they were rounded."""
 ENOUGH: Final = 2
 """How many products must agree: on a factor that no unit has, or on a unit before products that are
-asked later are doubted too."""
+asked later are doubted too.
+"""
 UNITS_PER_KG: Final = {
     "milligrams": 1e6,
     "grams": 1000.0,

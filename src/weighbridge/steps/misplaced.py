@@ -26,7 +26,8 @@ FITS: Final = 0.01
 """Masses fit a weight when they add up to it within this share: the model is told to let them."""
 COMMON: Final = 3
 """A word in the names of more subcategories than this ("other", "accessories") says nothing about a
-product."""
+product.
+"""
 _WORD: Final = re.compile(r"[^\W\d_]{3,}")
 
 Kind = tuple[str, str]

@@ -14,7 +14,8 @@ from weighbridge.errors import FactorTableInvalid
 
 MAX_ENUM_VALUES: Final = 1_000
 """The most enum values in a whole schema:
-https://developers.openai.com/api/docs/guides/structured-outputs."""
+https://developers.openai.com/api/docs/guides/structured-outputs.
+"""
 MAX_LONG_ENUM_CHARACTERS: Final = 15_000
 """The most characters in an enum of more than LONG_ENUM_VALUES values; same page."""
 LONG_ENUM_VALUES: Final = 250

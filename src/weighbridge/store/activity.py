@@ -39,7 +39,7 @@ async def calls_by_minute(connection: Connection, since: datetime) -> list[Minut
 
 
 async def completed_by_minute(connection: Connection, since: datetime) -> dict[datetime, int]:
-    """How many products were completed in each minute."""
+    """Minute → how many products were completed in it."""
     rows = await connection.fetch(
         "SELECT date_trunc('minute', completed_at) AS minute, count(*) AS n FROM products"
         " WHERE status = 'completed' AND completed_at >= $1 GROUP BY 1",
@@ -49,7 +49,9 @@ async def completed_by_minute(connection: Connection, since: datetime) -> dict[d
 
 
 async def completed_since(connection: Connection, since: datetime) -> tuple[int, datetime | None]:
-    """How many products were completed since, and the first of those times."""
+    """How many products were completed at or after `since`, and when the first of them was (None
+    without any).
+    """
     row = await connection.fetchrow(
         "SELECT count(*) AS n, min(completed_at) AS first FROM products"
         " WHERE status = 'completed' AND completed_at >= $1",

@@ -1,6 +1,5 @@
-"""Accepted answers: the checkpoint.
-
-Written with the call that they came from, read before asking.
+"""Accepted answers. They are the checkpoint: written with the call that they came from, and read
+before a question is asked.
 """
 
 from __future__ import annotations
@@ -79,11 +78,11 @@ async def load_answers(
     *,
     simulated: bool,
 ) -> dict[int, dict[tuple[StepName, str], StoredAnswer]]:
-    """Answers about these products as they are now, from this kind of provider, by product, step
-    and version.
+    """By product id, then by step and version: the answers about these products as they are now.
 
     `fingerprint_of`: product id → fingerprint of what would be asked about now. Answers to other
-    steps than `steps` (those that only a newer program knows) are left out.
+    steps than `steps` (those that only a newer program knows) are left out, and so are those of a
+    real provider or of the simulator, whichever `simulated` does not want.
     """
     rows = await connection.fetch(
         "SELECT product_id, step, step_version, question_fingerprint, simulated, provider, "

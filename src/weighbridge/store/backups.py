@@ -1,8 +1,8 @@
 """Every table out of the database as text, and back in.
 
-All of it in one snapshot, by COPY, which any version of PostgreSQL reads and needs no program. The
-schema is not part of it: migrations make it, and say which earlier data they serve. Left out is
-what belongs to running processes: jobs and heartbeats.
+All tables are read in one snapshot, by COPY, whose text any version of PostgreSQL reads; no other
+program is needed. The schema is not part of it: migrations make that. Jobs and heartbeats are left
+out, because they belong to running processes.
 """
 
 from __future__ import annotations
@@ -22,15 +22,19 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection, Database
 
 _LIVE: Final = frozenset({"workers"})
-"""Belongs to running processes."""
+"""Tables that belong to running processes."""
 _CREATES: Final = re.compile(r"^CREATE TABLE (\w+)", re.MULTILINE)
+"""Finds the names of the tables that a migration makes."""
 _PORTABLE: Final = (
     "SET LOCAL datestyle = 'ISO'; SET LOCAL timezone = 'UTC'; SET LOCAL bytea_output = 'hex'"
 )
+"""With these settings every server writes the same text."""
 
 
 def our_tables() -> list[str]:
-    """The tables that migrations make, those that are referred to first."""
+    """The tables that migrations make, in an order in which each comes after those that it refers
+    to.
+    """
     return [
         name
         for migration in migrations()
@@ -46,7 +50,7 @@ async def schema_number(connection: Connection) -> int:
 
 @asynccontextmanager
 async def snapshot(database: Database) -> AsyncIterator[Connection]:
-    """A connection that sees one moment, however long it takes."""
+    """A connection on which everything is read as it was at one moment."""
     connection = await database.connect(LONG_STATEMENT_S)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -57,7 +61,7 @@ async def snapshot(database: Database) -> AsyncIterator[Connection]:
 
 
 async def columns_of(connection: Connection, table: str) -> list[str]:
-    """The columns that hold data of their own."""
+    """The columns of a table that are not generated from others."""
     rows = await connection.fetch(
         "SELECT attname FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT "
         "attisdropped AND attgenerated = '' ORDER BY attnum",
@@ -72,7 +76,7 @@ async def copy_out(
     columns: Sequence[str],
     write: Callable[[bytes], Coroutine[Any, Any, None]],
 ) -> int:
-    """Write the rows of a table; returns how many."""
+    """Pass the rows of a table to `write`, as text; returns how many."""
     tag = await connection.copy_from_table(
         table, columns=list(columns), output=write, timeout=LONG_STATEMENT_S
     )
@@ -83,7 +87,8 @@ async def copy_out(
 async def replacing(
     database: Database, tables: Sequence[str], *, overwrite: bool
 ) -> AsyncIterator[Connection]:
-    """Empty these tables, let the block fill them, and put the rest right: all, or nothing.
+    """Empty these tables, let the block fill them, then set their sequences and delete all jobs:
+    everything, or nothing.
 
     Raises:
         Conflict: a process works on the database, or it has data and `overwrite` is not set.
@@ -149,7 +154,7 @@ async def copy_in(
 
 
 async def _set_sequences(connection: Connection, table: str) -> None:
-    """The next number follows the largest one."""
+    """Let the numbers of new rows continue after the largest one in the table."""
     identities = await connection.fetch(
         "SELECT attname, pg_get_serial_sequence($1, attname) AS sequence FROM pg_attribute WHERE "
         "attrelid = $1::text::regclass AND attnum > 0 AND attidentity <> ''",

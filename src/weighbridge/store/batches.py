@@ -6,7 +6,7 @@ The states of a row, and what a process that finds it knows:
     uploaded    the file is at the provider, and no batch was made of it
     creating    a batch may have been made of it: look for it there before making one
     submitted   the provider has named it
-    collected   every reply is on record, and the money that it did not take is given back
+    collected   every reply is on record, and the committed money that was not spent is given back
     discarded   the provider never took it
 """
 
@@ -49,7 +49,9 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class StoredBatch:
-    """One row. `key` is the identity that the provider is told, `batch_id` the one that it gave."""
+    """One row. `key` is the identity that we tell the provider, `batch_id` the one that the
+    provider gave.
+    """
 
     id: int
     key: str
@@ -57,7 +59,7 @@ class StoredBatch:
     requests: int
     tokens: int
     committed_usd: float
-    spans: tuple[tuple[str, str], ...]
+    spans: tuple[tuple[str, str], ...]  # (budget, its day or month) that the money is committed in
     job_ids: Sequence[int]
     file_id: str | None
     batch_id: str | None
@@ -110,13 +112,13 @@ async def load_open(connection: Connection, provider: str, *, simulated: bool) -
 
 
 async def find(connection: Connection, key: str) -> StoredBatch | None:
-    """The batch of this key."""
+    """The batch with this key; None where there is none."""
     row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM batches WHERE key = $1", key)  # noqa: S608
     return _of_row(row) if row else None
 
 
-async def uploaded(connection: Connection, batch: int, file_id: str) -> None:
-    """Its file is at the provider, and no batch has been made of it."""
+async def mark_uploaded(connection: Connection, batch: int, file_id: str) -> None:
+    """Note that the file of a batch is at the provider, and that no batch has been made of it."""
     await connection.execute(
         "UPDATE batches SET state = 'uploaded', file_id = $2, creating_at = NULL WHERE id = $1",
         batch,
@@ -124,9 +126,9 @@ async def uploaded(connection: Connection, batch: int, file_id: str) -> None:
     )
 
 
-async def creating(connection: Connection, batch: int) -> bool:
-    """From now on it may exist at the provider; False, and nothing is changed, while the queue is
-    stopped.
+async def mark_creating(connection: Connection, batch: int) -> bool:
+    """Note that the batch may exist at the provider from now on; returns False, and changes
+    nothing, while the queue is stopped.
     """
     is_running = await queue_state.is_running(connection)
     if is_running:
@@ -136,8 +138,8 @@ async def creating(connection: Connection, batch: int) -> bool:
     return is_running
 
 
-async def seen(connection: Connection, batch: int, remote: RemoteBatch) -> None:
-    """The provider has it, and this is how it stands."""
+async def mark_submitted(connection: Connection, batch: int, remote: RemoteBatch) -> None:
+    """Note that the provider has the batch, and how it stands."""
     await connection.execute(
         "UPDATE batches SET state = 'submitted', batch_id = $2, status = $3, completed = $4, "
         "failed = $5, submitted_at = coalesce(submitted_at, now()) WHERE id = $1",
@@ -149,7 +151,7 @@ async def seen(connection: Connection, batch: int, remote: RemoteBatch) -> None:
     )
 
 
-async def end(
+async def close(
     connection: Connection,
     batch: StoredBatch,
     state: BatchState,
@@ -157,11 +159,12 @@ async def end(
     *,
     unread_usd: float = 0.0,
 ) -> int:
-    """It is over: its jobs go on, and what it did not spend is given back; returns how many of its
-    requests have no reply.
+    """Note that a batch is over, free its jobs, and give back the money that it did not spend;
+    returns how many of its requests have no reply.
 
-    In a collected one, products without a reply have waited for nothing once more; a discarded one
-    has asked nothing. `unread_usd` is what replies that nobody can read may be billed with.
+    In a collected one, each product without a reply counts as left unanswered once more; a
+    discarded one has asked nothing. `unread_usd` is what replies that nobody can read may be billed
+    with: it is not given back.
     """
     if state is BatchState.COLLECTED:
         await _count_unanswered(connection, batch)
@@ -195,7 +198,9 @@ async def _count_unanswered(connection: Connection, batch: StoredBatch) -> None:
 
 
 async def finish_online(connection: Connection, job_ids: Sequence[int]) -> int:
-    """The products of these waiting jobs are asked at once from now on; returns how many."""
+    """Ask the products of these waiting jobs at once, no longer in batches; returns how many
+    products.
+    """
     tag = await connection.execute(
         "WITH theirs AS (SELECT id FROM products WHERE job_id = ANY($1::bigint[]) ORDER BY id FOR "
         "NO KEY UPDATE) UPDATE products p SET lane = 'online', unanswered_batches = 0 FROM theirs "
@@ -211,16 +216,16 @@ IN_FLIGHT: Final = (
     "coalesce(sum(completed + failed), 0)::bigint AS answered, min(prepared_at) AS oldest_at "
     f"FROM batches WHERE {_OPEN}"
 )
-"""All batches that are not over, together."""
+"""SQL for the sums over all batches that are not over."""
 
 
 def in_flight_of_row(row: Record) -> BatchesInFlight:
-    """What is in a row of `IN_FLIGHT` (and perhaps other columns)."""
+    """The sums in a row of `IN_FLIGHT`, which may have other columns too."""
     return BatchesInFlight(row["batches"], row["requests"], row["answered"], row["oldest_at"])
 
 
 async def in_flight(connection: Connection) -> BatchesInFlight:
-    """The batches at the provider."""
+    """The sums over all batches that are not over."""
     row = await connection.fetchrow(IN_FLIGHT)
     assert row is not None  # noqa: S101 - an aggregate always has a row
     return in_flight_of_row(row)
@@ -255,7 +260,7 @@ _LISTED: Final = (
 
 
 async def newest(connection: Connection, before_id: int | None, limit: int) -> list[ListedBatch]:
-    """The newest batches, or those before one of them, whatever became of them."""
+    """The newest batches, or those older than `before_id`, in whatever state; the newest first."""
     rows = await connection.fetch(_LISTED, before_id, limit)
     return [ListedBatch(**{**row, "state": BatchState(row["state"])}) for row in rows]
 

@@ -28,7 +28,9 @@ async def lock(connection: Connection, now: datetime) -> list[Budget]:
 
 
 async def _in_span(connection: Connection, budget: Budget, now: datetime) -> Budget:
-    """The budget for the span (day, month) that `now` is in, with what was spent in it."""
+    """The budget in the day or month that `now` is in. Where that is a new one, what its calls have
+    cost so far is stored as committed.
+    """
     span = span_of(budget.name, now)
     if span == budget.span:
         return budget
@@ -44,7 +46,9 @@ async def _in_span(connection: Connection, budget: Budget, now: datetime) -> Bud
 
 
 async def commit_more(connection: Connection, changes_usd: Mapping[tuple[str, str], float]) -> None:
-    """Add to what is committed, by name and span; changes of a span that is over are dropped."""
+    """Add to what is committed: (name, span) → USD, negative to give back. Changes of a span that
+    is over are dropped.
+    """
     for (name, span), change_usd in changes_usd.items():
         await connection.execute(
             "UPDATE budgets SET committed_usd = greatest(0, committed_usd + $3)"
@@ -72,7 +76,9 @@ async def put_all(connection: Connection, caps_usd: Mapping[str, float]) -> None
 
 
 async def end(connection: Connection, name: str) -> None:
-    """The run that it capped has ended: it binds nobody any more, and is remembered."""
+    """Stop a cap from limiting anybody, because the run that it was for has ended. Its row
+    stays.
+    """
     await connection.execute("UPDATE budgets SET active = false WHERE name = $1", name)
 
 

@@ -43,7 +43,7 @@ class CallRecord(NamedTuple):
     key: str | None = None
     """The key of its open call, if it has one (see `open_calls`)."""
     unusable: str | None = None
-    """The kind of error, when nothing in the reply could be accepted."""
+    """The kind of error, where nothing in the reply could be accepted; None otherwise."""
     service_tier: str | None = None
     price_known: bool = True
     batch_id: int | None = None
@@ -102,9 +102,9 @@ async def insert_calls(connection: Connection, calls: Sequence[CallRecord]) -> l
 
 
 async def slowest_s(connection: Connection, of_last: int = 1_000) -> float | None:
-    """How long the slowest of the last calls took, whatever its outcome; None before the first.
+    """How long the slowest of the last calls took, whatever its outcome; None without calls.
 
-    Those that travelled in batches do not count.
+    Calls in batches do not count.
     """
     slowest: float | None = await connection.fetchval(
         "SELECT max(latency_s) FROM (SELECT latency_s FROM calls WHERE batch_id IS NULL ORDER BY id DESC LIMIT $1) AS "
@@ -132,15 +132,15 @@ class CallTotals:
 
     @property
     def known_cost_usd(self) -> float | None:
-        """The cost, unless nobody knows any of it."""
+        """The cost; None where the price of none of the calls is known."""
         return None if self.unpriced_calls and not self.cost_usd else self.cost_usd
 
 
 async def totals(connection: Connection, since: datetime | None = None) -> CallTotals:
-    """Sums over the calls begun at or after `since` (all, when None), trimmed ones included.
+    """Sums over the calls begun at or after `since` (all, when None), deleted ones included.
 
-    Of these, whole days count: those after the day of `since`. Percentiles are over calls that are
-    still there.
+    Of deleted calls only the sums of whole days are left: those of the days after `since` count.
+    Percentiles are over calls that are still there.
     """
     row = await connection.fetchrow(
         "WITH kept AS ( SELECT count(*) AS calls, count(*) FILTER (WHERE outcome <> 'ok') AS "

@@ -1,8 +1,8 @@
-"""Every connection is made here: with our name and time limits, and to an embedded server that
-lives.
+"""Every connection is made here: with our name and time limits, and with an embedded server started
+again where it is gone.
 
-An embedded PostgreSQL may be killed (out of memory, by hand). Whoever notices first, in whichever
-process, starts it again; a server that is starting is waited for.
+An embedded PostgreSQL may be killed (out of memory, by hand). Whichever process notices first
+starts it again; while a server is starting, the others wait.
 """
 
 from __future__ import annotations
@@ -24,33 +24,34 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S: Final = 10.0
 APPLICATION: Final = "weighbridge"
-"""How our connections are called in pg_stat_activity."""
+"""The name of our connections in pg_stat_activity."""
 TCP_SETTINGS: Final = {
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
-"""A host whose cable is pulled keeps its locks until PostgreSQL gives its connection up: by default
-after
-two hours, in which nobody else works. (PgBouncer must be told to ignore these start-up parameters.)
+"""Let PostgreSQL give up the connection of a host that is cut off, and with it the locks, within
+seconds. By default it takes two hours, in which nobody else works. (PgBouncer must be told to
+ignore these start-up parameters.)
 """
 RECOVERY_LIMIT_S: Final = 600.0
+"""How long a server that is starting is waited for."""
 RECOVERY_LOOK_S: Final = 0.1
+"""The pause between two tries to connect to it."""
 STARTS: Final = 3
-"""How often one attempt to connect starts the server again, before it says that this does not help.
-"""
+"""How many times one attempt to connect starts the server again before it gives up."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseAddress:
-    """Where the database is. `server` is the embedded one, if it is that."""
+    """Where the database is. `server` is set where it is the embedded one."""
 
     url: str
     server: EmbeddedServer | None = None
 
     async def connect(self, *_: object, **options: Any) -> asyncpg.Connection[Any]:
-        """A connection. `options` are asyncpg's.
+        """A new connection. `options` are those of asyncpg.
 
         Raises:
             OSError, asyncpg.PostgresError: as asyncpg does; ConnectionError: the embedded server
@@ -66,6 +67,9 @@ class DatabaseAddress:
         return await self._connect_when_started(options)
 
     async def _connect_when_started(self, options: dict[str, Any]) -> asyncpg.Connection[Any]:
+        """A new connection; while the server is starting or recovering, tries again until it is
+        done.
+        """
         for _look in range(round(RECOVERY_LIMIT_S / RECOVERY_LOOK_S)):
             try:
                 return await self._connect(options)
@@ -84,6 +88,7 @@ class DatabaseAddress:
 
     @staticmethod
     async def _start_again(server: EmbeddedServer) -> None:
+        """Start the embedded server where it is not running."""
         try:
             await asyncio.to_thread(server.ensure_running)
         except DatabaseUnavailable as error:

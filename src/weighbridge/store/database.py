@@ -28,16 +28,18 @@ if TYPE_CHECKING:
 
 POOL_SIZE = 16
 GONE_AFTER_S = 30.0
-"""Longer than a restart of PostgreSQL takes, and shorter than what service managers wait before
-they kill (90 s).
+"""How long the database must not have answered before it counts as gone: longer than a restart of
+PostgreSQL takes, and shorter than what service managers wait before they kill (90 s).
 """
 GONE_LOOK_S = 1.0
+"""The pause between two tries to reach it."""
 STATEMENT_TIMEOUT_S = 60.0
-"""How long a statement may take where nothing else is said. The server notices that a host is cut
-off, but a host does not notice that its server is: without a limit it waited a quarter of an hour,
-or for ever behind a proxy that had stopped."""
+"""How long a statement may take where nothing else is said. PostgreSQL notices that a client is cut
+off, but a client does not notice that its server is: without a limit it waits a quarter of an hour,
+or for ever behind a proxy that has stopped.
+"""
 LONG_STATEMENT_S = 3_600.0
-"""For statements whose work grows with the catalogue."""
+"""How long a statement may take whose work grows with the catalogue."""
 DATABASE_ERRORS = (
     OSError,
     asyncpg.PostgresError,
@@ -46,6 +48,7 @@ DATABASE_ERRORS = (
 )
 """What a statement may raise when the server is away, restarting, or out of disk."""
 _REACH_ERRORS = (*DATABASE_ERRORS, TimeoutError, ValueError)
+"""What opening the database may raise when it cannot be reached."""
 
 
 @dataclass(slots=True)
@@ -58,10 +61,12 @@ class Database:
     pool: Pool
     url: str
     server: EmbeddedServer | None = None
-    """Where the database is embedded: the part that this process has in it."""
+    """The embedded server, of which this process is a user; None for a database of the user."""
     statement_timeout_s: float = STATEMENT_TIMEOUT_S
     newer_schema: int | None = None
-    """The database's, where a newer program has migrated it in a way that serves this one."""
+    """The number of the database's schema, where a newer program has migrated it and this one may
+    still work with it; None otherwise.
+    """
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -81,8 +86,8 @@ class Database:
         return connection
 
     async def until_gone(self) -> None:
-        """Wait until the database has not answered for `GONE_AFTER_S`: who wants to stop must not
-        wait for ever.
+        """Wait until the database has not answered for `GONE_AFTER_S`: a process that wants to stop
+        then no longer waits for it.
         """
         clock = SystemClock()
         answered_s = clock.monotonic_s()
@@ -96,8 +101,8 @@ class Database:
 
     @asynccontextmanager
     async def again(self) -> AsyncIterator[Database]:
-        """The same database with a pool of its own, for another event loop: connections belong to
-        one.
+        """The same database with a pool of its own, for another event loop: a connection belongs to
+        the loop that made it.
         """
         address = DatabaseAddress(self.url, self.server)
         pool = await _open_pool(address, POOL_SIZE, self.statement_timeout_s)
@@ -147,7 +152,9 @@ async def open_database(
 async def _checked_and_migrated(
     address: DatabaseAddress, pool_size: int, statement_timeout_s: float
 ) -> tuple[Pool, int | None]:
-    """Nothing is written before we know that the database can do what is needed."""
+    """The pool, and the number of a newer schema (see `migrate`). Nothing is written before we know
+    that the database can do what is needed.
+    """
     async with AsyncExitStack() as on_failure:
         connection = await address.connect()
         on_failure.callback(connection.terminate)
@@ -164,7 +171,7 @@ async def _checked_and_migrated(
 
 
 async def _open_pool(address: DatabaseAddress, size: int, statement_timeout_s: float) -> Pool:
-    """Connections as all of Weighbridge uses them."""
+    """A pool whose connections are made and prepared as all of Weighbridge uses them."""
     return await asyncpg.create_pool(
         min_size=1,
         max_size=size,
@@ -176,6 +183,7 @@ async def _open_pool(address: DatabaseAddress, size: int, statement_timeout_s: f
 
 
 async def _close_pool(pool: Pool) -> None:
+    """Give every connection back; statements that do not end within 10 s are cut off."""
     try:
         await asyncio.wait_for(pool.close(), timeout=10)
     except TimeoutError:
@@ -183,8 +191,10 @@ async def _close_pool(pool: Pool) -> None:
 
 
 async def _leave_as_it_is(_: Connection) -> None:
-    """Nobody sets, listens or locks for longer than a transaction through the pool: putting that
-    back, asyncpg's default, would cost every use a round trip for nothing."""
+    """Do nothing when a connection returns to the pool. Nobody sets, listens or locks for longer
+    than a transaction through the pool; undoing that, as asyncpg does by default, would cost every
+    use a round trip.
+    """
 
 
 async def prepare(connection: Connection) -> None:
@@ -199,7 +209,7 @@ async def prepare(connection: Connection) -> None:
 
 
 def _unusable(error: BaseException, address: DatabaseAddress) -> DatabaseUnavailable:
-    """Why the database cannot be used, and what to do."""
+    """The error that says why the database cannot be used, and what to do."""
     said = _without_secret(error, address.url)
     if address.server is not None:
         return DatabaseUnavailable(

@@ -1,5 +1,5 @@
-"""Answers by what was asked: of products with the same text, whatever their code, and of products
-that were deleted.
+"""Answers that may be used again for the same text: those of other products, whatever their code,
+and those of products that were deleted.
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 LOOKED_AT: Final = 24
-"""Answers to one text: several products may have it, each with an answer to each step."""
+"""How many answers to one text are looked at: several products may have it, each with an answer to
+each step.
+"""
 
 Found = dict[tuple[Any, ...], StoredAnswer]
-"""The answers of one product, by step and version"""
+"""The answers of one product, by step and version."""
 
 
 async def find(
     connection: Connection, keys: Sequence[str], steps: Sequence[StepName]
 ) -> dict[str, list[Found]]:
-    """By key: the answers of each product that was asked with it, the newest first."""
+    """Key of a text → the answers of each product that was asked with it, the newest first."""
     rows = await connection.fetch(
         "SELECT found.* FROM unnest($1::text[]) AS wanted (key) CROSS JOIN LATERAL (SELECT "
         "content_key, product_id, step, step_version, simulated, provider, model, call_id, "
@@ -72,7 +74,7 @@ async def find(
 
 
 async def forget_of(connection: Connection, scope: UUID) -> None:
-    """What was asked about an import's products answers for nobody else any more."""
+    """Let no other product use the answers to the texts of an import's products again."""
     await connection.execute(
         "WITH wanted AS (SELECT DISTINCT a.content_key AS key FROM scopes s JOIN answers a ON "
         "a.product_id = s.product_id WHERE s.import_id = $1 AND a.content_key IS NOT NULL), gone "
@@ -84,13 +86,13 @@ async def forget_of(connection: Connection, scope: UUID) -> None:
 
 
 async def forget_all(connection: Connection) -> int:
-    """Forget what deleted products were answered; returns how many answers."""
+    """Delete the answers of deleted products; returns how many answers."""
     tag = await connection.execute("DELETE FROM earlier_answers")
     return int(tag.split()[-1])
 
 
 async def trim(connection: Connection, age: timedelta, most: int) -> int:
-    """Forget the oldest ones, in one small batch; returns how many."""
+    """Delete up to `most` answers that have been kept for longer than `age`; returns how many."""
     tag = await connection.execute(
         "DELETE FROM earlier_answers WHERE ctid = ANY (ARRAY(SELECT ctid FROM earlier_answers "
         "WHERE kept_at < now() - $1::interval LIMIT $2))",
@@ -101,7 +103,9 @@ async def trim(connection: Connection, age: timedelta, most: int) -> int:
 
 
 async def reused_since(connection: Connection, since: Any) -> int:
-    """Products completed at or after `since` with an earlier answer to the same text."""
+    """How many products were completed at or after `since` with an earlier answer to the same
+    text.
+    """
     found: int = await connection.fetchval(
         "SELECT count(*) FROM products p WHERE p.status = 'completed' AND ($1::timestamptz IS "
         "NULL OR p.completed_at >= $1) AND p.id IN (SELECT product_id FROM answers WHERE reused)",

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 CHANNEL: Final = "weighbridge_factors"
-"""Announces that other factors count from now on."""
-_ONE_AT_A_TIME: Final = 0x77665F66
-"""The advisory lock of whoever uploads: a later upload commits later, and has the higher id."""
+"""NOTIFY channel: there is a new upload."""
+_UPLOAD_LOCK: Final = 0x77665F66
+"""Advisory lock of whoever uploads, so that a later upload commits later and has the higher id."""
 
 
 @dataclass(frozen=True, slots=True)
 class FactorUpload:
-    """One upload. Without content it took the factors back."""
+    """One upload. `content` None: it took the own factors back."""
 
     id: int
     name: str
@@ -34,7 +34,7 @@ async def newest_id(connection: Connection) -> int:
 
 
 async def load(connection: Connection, number: int) -> FactorUpload | None:
-    """One upload."""
+    """The upload with this id; None where there is none."""
     row = await connection.fetchrow(
         "SELECT id, name, content, made_by, made_at FROM factor_uploads WHERE id = $1", number
     )
@@ -52,8 +52,8 @@ async def newest(connection: Connection, limit: int) -> list[FactorUpload]:
 
 
 async def insert(connection: Connection, name: str, content: bytes | None, made_by: str) -> int:
-    """Add an upload, and tell every process at commit."""
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
+    """Add an upload, and notify every process at commit; returns its id."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", _UPLOAD_LOCK)
     number: int = await connection.fetchval(
         "INSERT INTO factor_uploads (name, content, made_by) VALUES ($1, $2, $3) RETURNING id",
         name,

@@ -36,7 +36,7 @@ class FailedCalls:
 
 
 async def failed_products(connection: Connection) -> list[FailedProducts]:
-    """The most frequent reason first."""
+    """Failed products by the kind of reason, the most frequent first."""
     rows = await connection.fetch(
         "SELECT coalesce(error_kind, 'unknown') AS kind, count(*) AS count, max(updated_at) AS "
         "last_at, coalesce((array_agg(error ORDER BY updated_at DESC))[1], '') AS example, "

@@ -1,4 +1,6 @@
-"""Why no call goes to an account at present: one row for each account, seen by every process."""
+"""Holds: why no call goes to an account at present. One row for each account, seen by every
+process.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +18,17 @@ if TYPE_CHECKING:
 
 
 class HoldKind(StrEnum):
-    """What it waits for."""
+    """Why calls are held."""
 
-    ALIKE = "alike"  # calls fail alike: a probe shall find out whether they still do
-    DAY = "day"  # a limit of the day: its reset
+    ALIKE = "alike"  # calls fail alike, until a probe succeeds
+    DAY = "day"  # a limit of the day is used up, until it is reset
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """`until_s` is in the limiter's time; then one call may go."""
+    """Why calls to an account wait. At `until_s`, in the limiter's time, one call may go as a
+    probe; `probes` counts those that were sent.
+    """
 
     kind: HoldKind
     reason: str
@@ -34,9 +38,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class LateCall:
-    """One of the last calls, as far as it says whose fault failures are.
+    """One of the last calls, with what tells whether the provider or the products are at fault.
 
-    `bad` is None when it was of use. A bad one about hard products is no evidence.
+    `bad` is the kind of error, None when the call was of use; `words` is the message. A bad call
+    about hard products is no evidence against the provider.
     """
 
     bad: str | None
@@ -46,7 +51,7 @@ class LateCall:
 
 
 async def load(connection: Connection, account: str) -> Hold | None:
-    """The present one."""
+    """The present hold of an account; None: calls may go."""
     row = await connection.fetchrow(
         "SELECT kind, reason, until_s, probes FROM holds WHERE account = $1", account
     )
@@ -56,7 +61,9 @@ async def load(connection: Connection, account: str) -> Hold | None:
 
 
 async def put(connection: Connection, account: str, hold: Hold) -> bool:
-    """Hold the account, unless it is held; everybody is told. Returns whether this is news."""
+    """Hold the calls of an account, unless they are held already, and notify every process; returns
+    whether they were not.
+    """
     tag = await connection.execute(
         "INSERT INTO holds (account, kind, reason, until_s, probes) VALUES ($1, $2, $3, $4, $5)"
         " ON CONFLICT DO NOTHING",
@@ -73,7 +80,7 @@ async def put(connection: Connection, account: str, hold: Hold) -> bool:
 
 
 async def probe_sent(connection: Connection, account: str, until_s: float) -> None:
-    """A probe is on its way; the next one may go at `until_s`."""
+    """Note that a probe was sent; the next one may go at `until_s`."""
     await connection.execute(
         "UPDATE holds SET probes = probes + 1, until_s = $2 WHERE account = $1", account, until_s
     )
@@ -88,23 +95,23 @@ async def lift(connection: Connection, account: str) -> bool:
 
 
 async def lift_all(connection: Connection) -> None:
-    """Somebody starts the queue: whatever held it is looked at anew."""
+    """Lift every hold, because somebody starts the queue."""
     await connection.execute("DELETE FROM holds")
 
 
 @dataclass(frozen=True, slots=True)
 class Lately:
-    """What speaks about the provider at the moment of one bad call.
+    """What the calls around one bad call tell about the provider.
 
     `calls` are the last ones up to it, newest first. `has_passed_since`: the provider has answered
-    well in the meantime.
+    a later call well.
     """
 
     calls: Sequence[LateCall]
     has_passed_since: bool
 
 
-async def lately(
+async def recent_calls(
     connection: Connection,
     provider: str,
     refusals: Sequence[str],
@@ -112,14 +119,14 @@ async def lately(
     product_ids: Sequence[int],
     most: int,
 ) -> Lately:
-    """The calls that say anything about the provider, up to the last one about these products:
-    replies, and refusals of these kinds.
+    """The last calls that tell anything about the provider, up to the newest one about these
+    products: replies, and refusals of the kinds in `refusals`.
 
     They are in the order in which they began. A refusal comes at once and an answer takes seconds,
     so one that passes may have been sent before the provider turned bad. Bad calls about products
-    that were in trouble before the last one that passed are no evidence: the provider works, and
-    these products are hard. Looks no further back than `most` calls, and at one that passed at the
-    end of them.
+    that were in trouble before the last call that passed are no evidence: the provider works, and
+    these products are hard. Looks back at `most` calls, and no further than the last one that
+    passed.
     """
     own = await connection.fetchrow(
         "SELECT started_at, id FROM calls WHERE provider = $1 AND product_ids @> $2::bigint[]"
@@ -146,7 +153,7 @@ async def lately(
 
 
 async def has_passed(connection: Connection, provider: str, since: datetime) -> bool:
-    """Whether the provider has given a usable answer to a call that was sent since then."""
+    """Whether the provider has given a usable answer to a call that began at or after `since`."""
     found: bool = await connection.fetchval(
         "SELECT EXISTS (SELECT FROM calls WHERE provider = $1 AND started_at >= $2 AND "
         "outcome = 'ok' AND unusable IS NULL)",
@@ -163,8 +170,8 @@ async def easy_jobs(
     since: datetime,
     job_ids: Sequence[int],
 ) -> frozenset[int]:
-    """Those of the jobs with a product that was not in trouble before a call last passed: how they
-    end says something about the provider.
+    """Those of the jobs with a product that was not in trouble before the last call that passed: a
+    failure of these tells something about the provider.
     """
     rows = await connection.fetch(
         _EASY_JOBS, provider, since, list(refusals), *NEWEST, list(job_ids)
@@ -173,7 +180,7 @@ async def easy_jobs(
 
 
 NEWEST: Final = (datetime.max.replace(tzinfo=UTC), 2**62)
-"""After every call: when it began, and its id."""
+"""A place after every call: when it began, and its id."""
 _SAID: Final = """
 WITH said AS (
     SELECT started_at, id, CASE WHEN outcome = 'ok' THEN unusable ELSE outcome END AS bad, error,
@@ -219,7 +226,7 @@ SELECT DISTINCT concerned.job_id FROM (
 
 
 async def used_since(connection: Connection, provider: str, since: datetime) -> tuple[int, int]:
-    """Requests and tokens of an account since a moment, as far as they are recorded."""
+    """(requests, tokens) that an account has used since a moment, as far as calls are recorded."""
     row = await connection.fetchrow(
         "SELECT count(*) AS requests, coalesce(sum(input_tokens + output_tokens), 0)::bigint AS "
         "tokens FROM calls WHERE provider = $1 AND "

@@ -38,13 +38,16 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 SHOWN_REJECTED: Final = 1_000
+"""How many rejected rows, and how many notes, the result of an import lists."""
 IMPORT_LOCK: Final = 0x57454947_494D504F
 """Advisory lock: merges happen one after the other, so that two uploads of a new code do not
 collide.
 """
 
 _MERGE_TRIES: Final = 3
+"""How many times a merge is tried that ends in a deadlock."""
 _PIECE_BYTES: Final = 1 << 18
+"""How much is handed to asyncpg at once."""
 
 
 class PictureSource(Protocol):
@@ -52,7 +55,7 @@ class PictureSource(Protocol):
 
     @property
     def picture(self) -> Picture:
-        """What was found out about it."""
+        """Its hash, type and size."""
         ...
 
     def read(self) -> bytes:
@@ -65,9 +68,8 @@ class ImportChunk(Protocol):
 
     `products` has the columns row_number, code, name, description, weight_kg, image_url,
     picture_sha256, more_pictures, country_of_origin, facts and notes (the last two and
-    more_pictures are JSON); `notes` those of the table row_notes. `given` names which of
-    weight_kg, image_url, country_of_origin and which facts the
-    file has at all.
+    more_pictures are JSON); `notes` those of the table row_notes. `given` names which of weight_kg,
+    image_url, country_of_origin and which facts the file has at all.
     """
 
     @property
@@ -77,7 +79,7 @@ class ImportChunk(Protocol):
 
     @property
     def rejected(self) -> Sequence[RejectedRow]:
-        """The others."""
+        """The rows that could not become products."""
         ...
 
     @property
@@ -87,12 +89,12 @@ class ImportChunk(Protocol):
 
     @property
     def notes(self) -> pl.DataFrame:
-        """Cells of good rows that were left out or taken with doubt."""
+        """Remarks on cells of good rows that were left out, or whose meaning is doubtful."""
         ...
 
     @property
     def pictures(self) -> Sequence[PictureSource]:
-        """What picture_sha256 refers to."""
+        """The pictures that picture_sha256 refers to."""
         ...
 
 
@@ -114,7 +116,7 @@ class ImportResult:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many rows became what, as the audit log has it."""
+        """How many rows were created, updated, left unchanged and rejected, by these words."""
         return {
             "created": self.created,
             "updated": self.updated,
@@ -140,8 +142,8 @@ async def import_products(
     Columns that the file does not have, and pictures where the image cell is empty, stay
     as they are stored. A code that comes again in the file is rejected. `scoped` also records which
     products the file names (table scopes), for processing these only. `before_merge` is called when
-    all rows are read; if it raises, nothing was changed. `lane` is how their questions travel from
-    now on; None: as they did.
+    all rows are read; if it raises, nothing was changed. `lane` is how calls about these products
+    are sent from now on; None: as before.
     """
     import_id = uuid4()
     try:
@@ -149,7 +151,7 @@ async def import_products(
         given = await _stage(connection, chunks)
         before_merge()
         await connection.execute("ANALYZE pg_temp.import_rows", timeout=LONG_STATEMENT_S)
-        created, updated, unchanged = await _merge_patiently(
+        created, updated, unchanged = await _merge_with_retries(
             connection, import_id, given, scoped, lane
         )
     finally:
@@ -217,11 +219,10 @@ _SELECT_NOTES: Final = (
 
 
 # Staging ------------------------------------------------------------------------------------------
-# -----------------
 
 
 async def _create_staging(connection: Connection) -> None:
-    """Temporary tables of this connection: not logged, not visible to anybody else."""
+    """Make temporary tables on this connection: not logged, not visible to anybody else."""
     await _drop_staging(connection)
     await connection.execute(
         """
@@ -254,7 +255,7 @@ async def _drop_staging(connection: Connection) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A chunk in the form in which COPY takes it."""
+    """A chunk as COPY takes it."""
 
     products: bytes
     rejected: bytes
@@ -264,9 +265,9 @@ class _Prepared:
 
 
 async def _stage(connection: Connection, chunks: Iterable[ImportChunk]) -> frozenset[str]:
-    """Copies every chunk; while one travels, a thread prepares the next.
+    """Copy every chunk into the temporary tables; while one is copied, a thread prepares the next.
 
-    Returns the optional columns seen.
+    Returns the optional columns that the file has.
     """
     iterator = iter(chunks)
     given: frozenset[str] = frozenset()
@@ -294,7 +295,7 @@ async def _stage(connection: Connection, chunks: Iterable[ImportChunk]) -> froze
 
 
 def _prepare_next(chunks: Iterator[ImportChunk]) -> _Prepared | None:
-    """The next chunk as it is copied into the database; None at the end."""
+    """The next chunk as COPY takes it; None at the end."""
     chunk = next(chunks, None)
     if chunk is None:
         return None
@@ -349,15 +350,14 @@ async def _copy(connection: Connection, table: str, data: bytes) -> None:
 
 
 async def _pieces(data: bytes) -> AsyncIterator[bytes]:
+    """The data in pieces, with a pause after each in which the event loop does other work."""
     for start in range(0, len(data), _PIECE_BYTES):
         yield data[start : start + _PIECE_BYTES]
-        await asyncio.sleep(
-            0
-        )  # asyncpg waits only when its buffer is full; others want the loop too
+        await asyncio.sleep(0)  # asyncpg waits only when its buffer is full
 
 
 async def _stage_picture(connection: Connection, source: PictureSource) -> None:
-    """Brings the bytes of a picture that is not there yet."""
+    """Copy the bytes of a picture that is not stored yet into the temporary table."""
     picture = source.picture
     known = await connection.fetchval(
         "SELECT EXISTS (SELECT FROM pictures WHERE sha256 = $1) OR EXISTS (SELECT FROM "
@@ -373,18 +373,17 @@ async def _stage_picture(connection: Connection, source: PictureSource) -> None:
 
 
 # Merging ------------------------------------------------------------------------------------------
-# -----------------
 
 
-async def _merge_patiently(
+async def _merge_with_retries(
     connection: Connection,
     import_id: UUID,
     given: frozenset[str],
     scoped: bool,
     lane: Lane | None,
 ) -> tuple[int, int, int]:
-    """Workers store answers meanwhile, in an order of their own; a deadlock with one of them is
-    tried again.
+    """The counts of `_merge`, which is tried again after a deadlock: workers store answers
+    meanwhile, and lock rows in an order of their own.
     """
     for last_try in (*(False,) * (_MERGE_TRIES - 1), True):
         try:
@@ -403,7 +402,9 @@ async def _merge(
     scoped: bool,
     lane: Lane | None,
 ) -> tuple[int, int, int]:
-    """One set-based merge; returns how many products were created, updated and left alone."""
+    """Merge the temporary tables into the stored ones; returns how many products were created,
+    updated and left alone.
+    """
     await connection.execute("SET LOCAL work_mem = '64MB'")
     await connection.execute(
         "SELECT pg_advisory_xact_lock($1)", IMPORT_LOCK, timeout=LONG_STATEMENT_S
@@ -427,12 +428,12 @@ async def _merge(
         timeout=LONG_STATEMENT_S,
     )
     total = await connection.fetchval("SELECT count(*) FROM pg_temp.import_rows")
-    updated = _count(await connection.execute(_update(given), timeout=LONG_STATEMENT_S))
-    updated += _count(
-        await connection.execute(_update_other_facts(given), timeout=LONG_STATEMENT_S)
+    updated = _rows_changed(await connection.execute(_update_sql(given), timeout=LONG_STATEMENT_S))
+    updated += _rows_changed(
+        await connection.execute(_update_other_facts_sql(given), timeout=LONG_STATEMENT_S)
     )
     await connection.execute(_NEW_NOTES, timeout=LONG_STATEMENT_S)
-    created = _count(await connection.execute(_INSERT_NEW, timeout=LONG_STATEMENT_S))
+    created = _rows_changed(await connection.execute(_INSERT_NEW, timeout=LONG_STATEMENT_S))
     if lane is not None:
         await connection.execute(_CHANGE_LANE, lane.value, timeout=LONG_STATEMENT_S)
     if scoped:
@@ -445,7 +446,8 @@ async def _merge(
     return created, updated, total - updated - created
 
 
-def _count(tag: str) -> int:
+def _rows_changed(tag: str) -> int:
+    """The number at the end of a command tag such as "UPDATE 12"."""
     return int(tag.rpartition(" ")[2])
 
 
@@ -488,8 +490,10 @@ _NEW_PICTURE: Final = (
 )
 
 
-def _update(given: frozenset[str]) -> str:
-    """The statement that changes what changed. Rows are locked in order of id, as everywhere."""
+def _update_sql(given: frozenset[str]) -> str:
+    """SQL that updates the products whose name, description or other given columns have changed,
+    and queues them again. Rows are locked in order of id, as everywhere.
+    """
     new = {"name": "s.name", "description": "s.description"}
     if "weight_kg" in given:
         new["weight_kg"] = "s.weight_kg"
@@ -499,11 +503,11 @@ def _update(given: frozenset[str]) -> str:
         new["picture_sha256"] = _NEW_PICTURE
         new["image_url"] = "s.image_url"
         new["more_pictures"] = "coalesce(s.more_pictures, '[]')"
-    facts = _new_facts(given)
+    facts = _new_facts_sql(given)
     stored, wanted = [f"p.{column}" for column in new], [*new.values()]
     if facts != "p.facts":
-        stored.append(_weighed("p.facts"))
-        wanted.append(_weighed(facts))
+        stored.append(_weighed_facts_sql("p.facts"))
+        wanted.append(_weighed_facts_sql(facts))
     assignments = ", ".join(f"{column} = {value}" for column, value in new.items())
     return f"""
         WITH changed AS MATERIALIZED (
@@ -520,10 +524,9 @@ def _update(given: frozenset[str]) -> str:
     """  # noqa: S608
 
 
-def _new_facts(given: frozenset[str]) -> str:
-    """The stored facts with those of the file in their place.
-
-    What the file has no column for stays.
+def _new_facts_sql(given: frozenset[str]) -> str:
+    """SQL for the stored facts with those of the file in their place; facts that the file has no
+    column for stay.
     """
     names = sorted(given - {"weight_kg", "image_url", "country_of_origin"})
     if not names:
@@ -531,19 +534,19 @@ def _new_facts(given: frozenset[str]) -> str:
     return f"(p.facts - '{{{','.join(names)}}}'::text[] || coalesce(s.facts, '{{}}'))"
 
 
-def _weighed(facts: str) -> str:
-    """What the figure depends on of them."""
+def _weighed_facts_sql(facts: str) -> str:
+    """SQL for those of the facts that a footprint depends on."""
     names = "', '".join(WEIGHED_FACTS)
     return (
         f"(SELECT jsonb_object_agg(key, value) FROM jsonb_each({facts}) WHERE key IN ('{names}'))"  # noqa: S608
     )
 
 
-def _update_other_facts(given: frozenset[str]) -> str:
+def _update_other_facts_sql(given: frozenset[str]) -> str:
     """SQL that updates the facts that no figure depends on (prices, quantities): nothing is asked
-    or weighed again.
+    or computed again.
     """
-    facts = _new_facts(given)
+    facts = _new_facts_sql(given)
     if facts == "p.facts":  # the file has no such column: a statement that changes nothing
         return "UPDATE products SET facts = facts WHERE false"
     return f"""
@@ -564,4 +567,4 @@ _NEW_NOTES: Final = """
     UPDATE products p SET notes = coalesce(jsonb_strip_nulls(s.notes), '[]')
     FROM pg_temp.import_rows s, changed WHERE changed.id = p.id AND s.code = p.code
 """
-"""The notes are about the last file that named the product; they change no result."""
+"""Replaces the notes, which are about the last file that named the product and change no result."""

@@ -18,13 +18,18 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 EXAMPLES: Final = 5
+"""How many records that break a rule are shown."""
 DEAD_AFTER_S: Final = 30
-"""A job counts as dead after this long without a heartbeat; takeover takes a third of it."""
+"""A job counts as dead after this long without a heartbeat; other workers take it over after a
+third of this time.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`sql` selects one text for each record that breaks the rule."""
+    """`sql` selects one text for each record that breaks the rule; `problem` says how it breaks it,
+    `remedy` what to do.
+    """
 
     name: str
     sql: str
@@ -34,7 +39,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A rule that does not hold: for how many records, and some of them."""
+    """A rule that does not hold: how many records break it, and some of them."""
 
     rule: Rule
     count: int
@@ -86,10 +91,10 @@ WHERE NOT coalesce(abs(combined.kg - coalesce(supplier.estimate, f.emissions_kg_
         SELECT FROM stated LEFT JOIN sums USING (product_id, is_class) WHERE stated.product_id = f.product_id
         AND NOT coalesce(abs(sums.kg - stated.kg) <= 1e-6 * greatest(1, abs(stated.kg)), false)
         AND NOT EXISTS (SELECT FROM sums AS s WHERE s.product_id = f.product_id AND s.is_unknown))"""
-"""Each route is the sum of its contributions, and the footprint the weighted geometric mean of the
-routes; where a supplier's figure is the footprint, they give the estimate beside it.
-
-To which route a contribution belongs is in its rate: without it another rule complains.
+"""Finds footprints that do not add up: each route is the sum of its contributions, and the
+footprint the weighted geometric mean of the routes; where a supplier's figure is the footprint, the
+routes give the estimate. The rate of a contribution tells its route: without the rate another rule
+complains.
 """
 
 
@@ -99,6 +104,7 @@ def rules(dead_after_s: float = DEAD_AFTER_S) -> tuple[Rule, ...]:
 
 
 def _rules_of_jobs(dead_after_s: float) -> tuple[Rule, ...]:
+    """What must hold for locks, jobs and products in processing."""
     job = jobs_table()
     old = f"now() - interval '{dead_after_s} seconds'"
     return (

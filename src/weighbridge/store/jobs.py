@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 ENTRYPOINT = "group"
 """The name under which workers register for our jobs."""
 BATCH_ENTRYPOINT: Final = "batch"
-"""That of jobs whose questions travel in batches: no worker registers for it. `queued` until a
-batch takes them along, `picked` while it is at the provider."""
+"""The name of jobs whose questions are sent in batches: no worker registers for it. Such a job is
+`queued` until a batch contains it, and `picked` while that is at the provider.
+"""
 _OURS: Final = [ENTRYPOINT, BATCH_ENTRYPOINT]
 BATCH_LOCK: Final = 0x57656967_62617463  # "Weigbatc"
 """Held by the session of the one process that submits and collects batches."""
 FIRST: Final = (-(2**31), 0)
-"""Before every job that waits for a batch."""
+"""A place (negative priority, id) before every job that waits for a batch."""
 DISPATCH_LOCK: Final = 0x57656967_64697370  # "Weigdisp"
 """Held by the session of the one process that makes jobs."""
 
@@ -40,7 +41,9 @@ def jobs_table() -> str:
 async def enqueue_jobs(
     connection: Connection, count: int, priority: int = 0, entrypoint: str = ENTRYPOINT
 ) -> list[int]:
-    """Create `count` jobs; returns their ids. `products.job_id` says which products a job has."""
+    """Create `count` jobs; returns their ids. `products.job_id` says which products belong to a
+    job.
+    """
     if count == 0:
         return []
     queries = Queries(AsyncpgDriver(connection))  # type: ignore[arg-type]  # a pooled connection serves as well
@@ -74,7 +77,9 @@ async def withdraw_queued(
 
 
 async def route(connection: Connection, job_ids: Sequence[int]) -> None:
-    """Let jobs that nobody has begun wait for what the lane of their products says."""
+    """Let jobs that nobody has begun wait for a batch or for a worker, as the lane of their
+    products says.
+    """
     await connection.execute(
         f"UPDATE {jobs_table()} j SET entrypoint = CASE WHEN EXISTS (SELECT FROM products p WHERE "  # noqa: S608
         "p.job_id = j.id AND p.lane = 'batch') THEN $2 ELSE $3 END WHERE j.id = ANY($1::bigint[]) "
@@ -88,7 +93,9 @@ async def route(connection: Connection, job_ids: Sequence[int]) -> None:
 async def waiting_for_batch(
     connection: Connection, after: tuple[int, int], most: int
 ) -> list[tuple[int, int]]:
-    """(negative priority, id) of jobs that wait for a batch, in order, those after `after`."""
+    """Up to `most` jobs that wait for a batch, as (negative priority, id) in that order: those
+    after `after`.
+    """
     rows = await connection.fetch(
         f"SELECT -priority AS rank, id FROM {jobs_table()} WHERE entrypoint = $1 AND status = 'queued'"  # noqa: S608
         " AND (-priority, id) > ($2::int, $3::bigint) ORDER BY 1, 2 LIMIT $4",
@@ -102,7 +109,7 @@ async def waiting_for_batch(
 async def pick(
     connection: Connection, job_ids: Sequence[int], manager_id: UUID, *, only_waiting: bool
 ) -> set[int]:
-    """Hold jobs of the batch lane from now on; returns those that are still there.
+    """Let this process hold jobs that are sent in batches; returns those that are still there.
 
     `only_waiting` leaves out those that are in a batch already.
     """
@@ -119,7 +126,7 @@ async def pick(
 
 
 async def hand_to_workers(connection: Connection, job_ids: Sequence[int]) -> None:
-    """Waiting jobs that a worker can do without a call, or that are about nothing any more."""
+    """Let workers take these waiting jobs, which need no call or have no products any more."""
     await connection.execute(
         f"UPDATE {jobs_table()} SET entrypoint = $2 WHERE id = ANY($1::bigint[]) AND status = 'queued'",  # noqa: S608
         job_ids,
@@ -128,7 +135,7 @@ async def hand_to_workers(connection: Connection, job_ids: Sequence[int]) -> Non
 
 
 async def give_back(connection: Connection, job_ids: Sequence[int]) -> None:
-    """A batch is over: its jobs wait for the next one, and those without products end."""
+    """Let the jobs of a batch that is over wait again, and delete those without products."""
     await connection.execute(
         f"DELETE FROM {jobs_table()} j WHERE j.id = ANY($1::bigint[]) AND j.entrypoint = $2 AND NOT "  # noqa: S608
         "EXISTS (SELECT FROM products p WHERE p.job_id = j.id AND p.status = 'processing')",
@@ -160,9 +167,9 @@ async def vacuum(connection: Connection) -> None:
     """Vacuum and analyze the table of jobs; does nothing without the privilege, or while others do
     it.
 
-    Outside of a transaction. At its last count the table may have been empty; until PostgreSQL
-    counts again by itself, a minute or more, every statement reads all jobs and the dead rows of
-    every heartbeat.
+    Call it outside of a transaction. PostgreSQL may have counted the table last when it was empty;
+    until it counts again by itself, a minute or more, every statement reads all jobs and the dead
+    rows of every heartbeat.
     """
     await connection.execute(f"VACUUM (ANALYZE, SKIP_LOCKED, TRUNCATE FALSE) {jobs_table()}")
 
@@ -171,13 +178,13 @@ async def count_unfinished(connection: Connection, entrypoint: str = ENTRYPOINT)
     """How many of our jobs wait or run, on any worker."""
     return int(
         await connection.fetchval(
-            f"SELECT {unfinished()}",
+            f"SELECT {unfinished_sql()}",
             entrypoint,
         )
     )
 
 
-def unfinished() -> str:
+def unfinished_sql() -> str:
     """SQL for the number of jobs of entrypoint $1 that wait or run.
 
     Each state by itself has an index; for both together PostgreSQL would read the whole table, with

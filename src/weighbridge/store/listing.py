@@ -41,7 +41,7 @@ class Quality(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list shows; None and an empty text: everything."""
+    """Which products a list shows; None and an empty text leave nothing out."""
 
     status: ProcessingStatus | None = None
     search: str = ""
@@ -49,9 +49,9 @@ class Filter:
     supplier: str = ""
     quality: Quality | None = None
     error_kind: str = ""
-    unchecked: bool = False
-    corrected: bool = False
-    noted: bool = False
+    unchecked: bool = False  # only those that nobody has checked
+    corrected: bool = False  # only those that somebody has corrected
+    noted: bool = False  # only those with notes on their row
     codes: tuple[str, ...] | None = None
 
     @property
@@ -62,7 +62,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class ListPlace:
-    """Where a page ends: the value that the order goes by, and the id."""
+    """Where a page ends: the number that the list is ordered by, and the id."""
 
     value: float
     id: int
@@ -102,7 +102,9 @@ IS_CHECKED: Final = (
 )
 _SUPPLIER: Final = "(p.facts->>'supplier')"
 CORRECTED: Final = "corrected a product"
-"""What the audit log calls a change of facts; a product that it says so of is a corrected one."""
+"""The action in the audit log when somebody changes facts of a product, which then counts as
+corrected.
+"""
 IS_CORRECTED: Final = (
     f"(EXISTS (SELECT FROM audit_log a WHERE a.subject = p.code AND a.action = '{CORRECTED}')"  # noqa: S608
     " OR EXISTS (SELECT FROM corrections o WHERE o.product_id = p.id AND o.withdrawn_at IS NULL))"
@@ -111,13 +113,13 @@ IS_CORRECTED: Final = (
 
 @dataclass(slots=True)
 class Where:
-    """Conditions and their arguments, put together."""
+    """The conditions of a statement and their arguments, one added after the other."""
 
     conditions: list[str] = field(default_factory=list)
     arguments: list[Any] = field(default_factory=list)
 
     def add(self, condition: str, *arguments: Any) -> None:
-        """`condition` has a {} for each argument."""
+        """Add a condition, which has a {} for each argument."""
         places = []
         for argument in arguments:
             self.arguments.append(argument)
@@ -130,7 +132,7 @@ class Where:
 
 
 def where_of(wanted: Filter) -> Where:
-    """What the filter asks of `products p` and `footprints f`."""
+    """The conditions of a filter, on `products p` and `footprints f`."""
     where = Where()
     if wanted.status is not None:
         # Written out, not a parameter: a prepared plan cannot use the partial index of a state
@@ -168,7 +170,7 @@ def _literal(text: str) -> str:
 async def page(
     connection: Connection, wanted: Filter, order: Order, after: ListPlace | None, limit: int
 ) -> list[tuple[ListRow, ListPlace]]:
-    """One page, each row with its place."""
+    """One page of products, each with the place from which the next page may begin."""
     where = where_of(wanted)
     if order is Order.UPLOADED:
         value, order_by = "p.id::float8", "p.id"
@@ -203,8 +205,8 @@ def _row(row: Any) -> ListRow:
 
 
 async def categories(connection: Connection) -> list[str]:
-    """The categories of completed products, without going through all of them: from each to the
-    next.
+    """The categories of completed products, in order; one index look-up each, instead of reading
+    all products.
     """
     rows = await connection.fetch(
         "WITH RECURSIVE found AS ( (SELECT category FROM footprints ORDER BY category LIMIT 1) "
@@ -216,7 +218,7 @@ async def categories(connection: Connection) -> list[str]:
 
 
 async def suppliers(connection: Connection, limit: int) -> list[str]:
-    """The first suppliers by name, without going through all products: from each to the next."""
+    """The first suppliers by name; one index look-up each, instead of reading all products."""
     rows = await connection.fetch(
         f"WITH RECURSIVE found AS ( (SELECT {_SUPPLIER} AS name FROM products p WHERE {_SUPPLIER} "  # noqa: S608
         f"IS NOT NULL ORDER BY 1 LIMIT 1) UNION ALL SELECT (SELECT {_SUPPLIER} FROM products p "

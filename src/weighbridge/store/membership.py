@@ -1,4 +1,5 @@
-"""Which products still belong to their job: the locking look that every record begins with.
+"""Which products still belong to their job: checked, with locks, before anything about them is
+recorded.
 
 Between a question and its answer a product may be changed, deleted or given to another job, and the
 job itself may be taken over. Rows are locked in order of id, as imports do.
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 
 
 class Membership(NamedTuple):
-    """`existing` are all products that are not deleted; `revision_of` only those still in the job.
+    """Which products of a job are still there. `existing` are all that are not deleted;
+    `revision_of` has the revision of those still in the job.
 
-    `held` is False when another worker has the job: then it has no products, for us.
+    `held` is False when another worker has the job: then it has no products for this one.
     """
 
     held: bool
@@ -32,10 +34,10 @@ class Membership(NamedTuple):
 async def lock_job_products(
     connection: Connection, ids_by_job: Sequence[tuple[int, Collection[int]]], manager_id: UUID
 ) -> list[Membership]:
-    """Lock the products until the transaction ends, so that nothing changes in between.
+    """Lock the products until the transaction ends, so that nothing changes in between; returns one
+    membership for each pair.
 
-    `ids_by_job`: (job id, ids of the products that the record is about); returns one membership for
-    each.
+    `ids_by_job`: (job id, ids of the products that are to be recorded) pairs.
     """
     held = await _lock_jobs(connection, [job_id for job_id, _ in ids_by_job], manager_id)
     rows = await connection.fetch(
@@ -61,7 +63,7 @@ async def lock_job_products(
 async def _lock_jobs(
     connection: Connection, job_ids: Sequence[int], manager_id: UUID
 ) -> frozenset[int]:
-    """Jobs that this worker still holds.
+    """Those of the jobs that this worker still holds.
 
     The lock keeps takeovers out, and lets heartbeats through.
     """

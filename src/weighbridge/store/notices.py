@@ -1,4 +1,4 @@
-"""The outbox of notices, and what has been told so far."""
+"""The outbox of notices, and what notices have been made for so far."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 LEASE_S: Final = 60.0
-"""Time that a delivery may take; a process that died during one delays the notice no longer."""
+"""How long a delivery may take. Where the process died during one, another delivers the notice
+after this time.
+"""
 _TOLD: Final = "busy, last_call, last_result, halt"
 
 
 async def look(connection: Connection, scope: UUID | None, over_budget: str | None) -> Look:
-    """What there is to tell of. `over_budget` is what this process knows of its own budget."""
+    """How the queue stands. `over_budget` is the reason why the budget of this process is used up,
+    if it is.
+    """
     row = await connection.fetchrow(
         "SELECT (SELECT coalesce(max(id), 0) FROM calls) AS last_call, (SELECT max(completed_at) "
         "FROM products WHERE status = 'completed') AS last_result"
@@ -44,6 +48,7 @@ async def look(connection: Connection, scope: UUID | None, over_budget: str | No
 
 
 def _halt(reason: str, *, is_running: bool) -> Halt:
+    """Why nothing is sent, from the reason of the pause ("" for none)."""
     if not reason:
         return Halt.NONE
     if is_budget_reason(reason):
@@ -52,9 +57,9 @@ def _halt(reason: str, *, is_running: bool) -> Halt:
 
 
 async def lock_told(connection: Connection, first: Look) -> Told:
-    """What has been told of, locked until the transaction ends.
+    """What notices have been made for, locked until the transaction ends.
 
-    Before the first look nothing is news but what is going on now.
+    The first time, `first` is stored as known already, but for a pause that it shows.
     """
     await connection.execute(
         f"INSERT INTO notice_state ({_TOLD}) VALUES ($1, $2, $3, '') ON CONFLICT DO NOTHING",  # noqa: S608
@@ -68,7 +73,7 @@ async def lock_told(connection: Connection, first: Look) -> Told:
 
 
 async def put_told(connection: Connection, told: Told) -> None:
-    """Remember what has been told of."""
+    """Store what notices have been made for."""
     await connection.execute(
         "UPDATE notice_state SET busy = $1, last_call = $2, last_result = $3, halt = $4",
         told.busy,
@@ -79,7 +84,7 @@ async def put_told(connection: Connection, told: Told) -> None:
 
 
 async def add(connection: Connection, notices: Sequence[Notice], now: datetime) -> None:
-    """Put into the outbox."""
+    """Put notices into the outbox."""
     await connection.executemany(
         "INSERT INTO notices (id, channel, kind, body, happened_at, next_at)"
         " VALUES ($1, $2, $3, $4, $5, $6)",
@@ -103,17 +108,17 @@ async def claim(
     return _of_row(row) if row else None
 
 
-async def delivered(connection: Connection, notice: Notice, now: datetime) -> None:
-    """It has arrived."""
+async def mark_delivered(connection: Connection, notice: Notice, now: datetime) -> None:
+    """Note that a notice has arrived."""
     await connection.execute(
         "UPDATE notices SET delivered_at = $2, last_error = NULL WHERE id = $1", notice.id, now
     )
 
 
-async def failed(
+async def mark_failed(
     connection: Connection, notice: Notice, error: str, now: datetime, next_at: datetime | None
 ) -> None:
-    """It has not arrived; `next_at` None: nobody tries again."""
+    """Note that a delivery failed; `next_at` None: nobody tries again."""
     await connection.execute(
         "UPDATE notices SET last_error = $2, next_at = coalesce($3, next_at), given_up_at = "
         "CASE WHEN $3::timestamptz IS NULL THEN $4::timestamptz END WHERE id = $1",
@@ -135,7 +140,7 @@ async def newest(connection: Connection, limit: int) -> list[Record]:
 
 
 async def trim(connection: Connection, age: timedelta) -> int:
-    """Delete what is old and done with, in one small batch; returns how many."""
+    """Delete up to 1,000 old notices that were delivered or given up; returns how many."""
     tag = await connection.execute(
         "DELETE FROM notices WHERE id IN (SELECT id FROM notices WHERE coalesce(delivered_at, "
         "given_up_at) < now() - $1::interval LIMIT 1000)",

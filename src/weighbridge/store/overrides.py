@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """None: as stored."""
+    """Settings of this process alone; None: as stored."""
 
     limits: Limits | None = None
     pacing: str | None = None

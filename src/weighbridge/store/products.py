@@ -31,11 +31,16 @@ COLUMNS = """p.id, p.code, p.name, p.description, p.weight_kg, p.image_url, p.pi
     p.country_of_origin, p.facts, p.notes, p.status, p.revision, p.attempts, p.alone, p.variant_of, p.error_kind, p.error, p.job_id, p.spent_usd, p.lane, p.unanswered_batches,
     p.created_at, p.updated_at, p.completed_at, pic.media_type, pic.width_px, pic.height_px, length(pic.data) AS size_bytes"""
 FROM = "products p LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256"
+"""The tables that `COLUMNS` are from."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredProduct:
-    """A product with what the queue knows of it."""
+    """A product with what the queue knows of it.
+
+    `revision` grows with every change that matters to the result. `alone`: its calls are not shared
+    with other products. `spent_usd` was spent on it in vain.
+    """
 
     id: int
     product: Product
@@ -94,7 +99,9 @@ def stored_product(row: Record) -> StoredProduct:
 
 IN_BATCHES: Final = "p.lane = 'batch'"
 AT_ONCE: Final = "p.lane <> 'batch'"
-"""SQL for the products of that lane, and of the others. Literals, for the partial index."""
+"""SQL conditions: products that are asked about in batches, and all others. Literals, for the
+partial index.
+"""
 
 
 async def take_pending(
@@ -102,8 +109,8 @@ async def take_pending(
 ) -> list[StoredProduct]:
     """Lock up to `limit` pending products, oldest first; of one import only when `scope` is given.
 
-    Those that wait for another of their design are left out. `travels` is `AT_ONCE` or
-    `IN_BATCHES`.
+    Those that wait for another of their design are left out. `travels` is the condition
+    `AT_ONCE` or `IN_BATCHES`.
     """
     within = "AND EXISTS (SELECT FROM scopes s WHERE s.import_id = $2 AND s.product_id = p.id)"
     rows = await connection.fetch(
@@ -116,7 +123,7 @@ async def take_pending(
 
 
 async def mark_processing(connection: Connection, job_of: Mapping[int, int]) -> None:
-    """`job_of`: product id → the job that has it. Only pending products move."""
+    """pending → processing; `job_of`: product id → the job that has it."""
     await connection.execute(
         f"UPDATE products p SET {set_status(ProductEvent.ENQUEUED)}, job_id = j.job_id, updated_at = now()"  # noqa: S608
         " FROM unnest($1::bigint[], $2::bigint[]) AS j (id, job_id) WHERE p.id = j.id AND "
@@ -172,14 +179,14 @@ async def complete(
 
 
 async def forgive(connection: Connection, ids: Sequence[int]) -> None:
-    """Count their attempts from 0 again: they have answered."""
+    """Count the attempts of these products from 0 again: the model has answered about them."""
     await connection.execute(
         "UPDATE products SET attempts = 0 WHERE id = ANY($1::bigint[]) AND attempts > 0", ids
     )
 
 
 async def add_spent(connection: Connection, wasted_usd: Mapping[int, float]) -> None:
-    """Money was spent on these products in vain, and they stay where they are."""
+    """Add money that was spent on products in vain to their records; their state stays."""
     await connection.execute(
         "UPDATE products p SET spent_usd = spent_usd + w.usd FROM unnest($1::bigint[], "
         "$2::float8[]) AS w (id, usd) WHERE p.id = w.id",
@@ -246,7 +253,7 @@ async def move_to_jobs(connection: Connection, job_of: Mapping[int, int]) -> Non
 
 
 async def release_jobs(connection: Connection, job_ids: Sequence[int]) -> int:
-    """processing → pending for what is left of these jobs; returns how many."""
+    """processing → pending for the products that still belong to these jobs; returns how many."""
     tag = await connection.execute(
         f"UPDATE products SET {set_status(ProductEvent.RELEASED)}, job_id = NULL, updated_at = now()"  # noqa: S608
         f" WHERE job_id = ANY($1::bigint[]) AND {may_happen(ProductEvent.RELEASED)}",
@@ -285,9 +292,9 @@ async def reset_failed(connection: Connection) -> int:
 
 
 async def take_back(connection: Connection, product_ids: Sequence[int]) -> None:
-    """What they were charged with was not their fault: failed → pending, attempts forgotten.
+    """Undo failures that were not the products' fault: failed → pending, and attempts count from 0.
 
-    Those asked alone stay alone: one of them may spoil the calls of the others.
+    Those asked alone stay alone: one of them may make the calls of the others fail.
     """
     ids = sorted(product_ids)
     # In the order in which records of calls lock them.
@@ -336,8 +343,8 @@ async def redo(connection: Connection, scope: UUID, simulated: bool) -> int:
 
 
 async def reopen_simulated(connection: Connection, scope: UUID) -> int:
-    """completed → pending where the footprint rests on the simulator: it never counts for a real
-    provider.
+    """completed → pending for an import's products whose footprint rests on the simulator, because
+    a real provider takes over; returns how many.
     """
     tag = await connection.execute(
         f"UPDATE products p SET {set_status(ProductEvent.REOPENED)}, attempts = 0, alone = false, variant_of = NULL, updated_at = now()"  # noqa: S608
@@ -354,11 +361,13 @@ COUNTS: Final = (
     "processing, coalesce(sum(completed), 0)::bigint AS completed, coalesce(sum(failed), "
     "0)::bigint AS failed FROM product_count_changes"
 )
-"""Over all products: triggers keep the differences (migration 2), so the cost does not grow."""
+"""SQL for the number of products in each state. Triggers keep the differences (migration 2), so
+that the cost does not grow.
+"""
 
 
 def counts_of_row(row: Record) -> dict[ProcessingStatus, int]:
-    """What is in a row of `COUNTS` (and perhaps other columns)."""
+    """The numbers in a row of `COUNTS`, which may have other columns too."""
     return {status: row[status.value] for status in ProcessingStatus}
 
 
@@ -380,7 +389,9 @@ async def counts(connection: Connection, scope: UUID | None = None) -> dict[Proc
 async def any_processing(
     connection: Connection, scope: UUID | None = None, travels: str = "true"
 ) -> bool:
-    """Whether some product has a job."""
+    """Whether some product has a job; of one import only when `scope` is given. `travels` is a
+    condition as in `take_pending`.
+    """
     within = "AND EXISTS (SELECT FROM scopes s WHERE s.import_id = $1 AND s.product_id = p.id)"
     found = await connection.fetchval(
         f"SELECT EXISTS (SELECT FROM products p WHERE p.status = 'processing' AND {travels} {within if scope else ''})",  # noqa: S608
@@ -392,7 +403,9 @@ async def any_processing(
 async def any_pending(
     connection: Connection, scope: UUID | None = None, travels: str = "true"
 ) -> bool:
-    """Whether some product is pending."""
+    """Whether some product is pending; of one import only when `scope` is given. `travels` is a
+    condition as in `take_pending`.
+    """
     within = "AND EXISTS (SELECT FROM scopes s WHERE s.import_id = $1 AND s.product_id = p.id)"
     # The first one, not EXISTS: for that PostgreSQL reads the whole table while its statistics say
     # that nearly all products are pending.
@@ -513,8 +526,8 @@ async def correct(
 
 
 async def begin_anew(connection: Connection, product_ids: Sequence[int]) -> None:
-    """Products in work go back to wait, because something that matters to the result has changed;
-    their answers hold.
+    """processing → pending for products of which something that matters to the result has changed;
+    their answers stay valid.
     """
     await connection.execute(
         f"UPDATE products SET {set_status(ProductEvent.CHANGED)}, revision = revision + 1, "  # noqa: S608

@@ -1,4 +1,6 @@
-"""What was learned of a server and its model, so that a new process need not find it out again."""
+"""What was found out about a server and its model, so that a new process need not find it out
+again.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ USED_LAST: Final = (
     "SELECT jsonb_build_object('provider', provider, 'model', model, 'learned', learned,"
     " 'notices', notices) FROM provider_facts ORDER BY updated_at DESC LIMIT 1"
 )
-"""The facts of the server that was used last, for display."""
+"""SQL for the facts of the server that was used last, as one JSON object, for display."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class ProviderFacts:
 
 
 async def load(connection: Connection, provider: str, model: str) -> ProviderFacts:
-    """What is known of this model there; nothing, if it was never used."""
+    """What is known of this model at this provider; empty facts where it was never used."""
     row = await connection.fetchrow(
         "SELECT learned, notices, output_lengths FROM provider_facts WHERE provider = $1 AND "
         "model = $2",
@@ -46,7 +48,7 @@ async def load(connection: Connection, provider: str, model: str) -> ProviderFac
 
 
 async def save(connection: Connection, facts: ProviderFacts) -> None:
-    """Keep them; the last process to save wins, which is good enough for what any can find out."""
+    """Store them. The last process to save wins: any of them can find the same out."""
     await connection.execute(
         "INSERT INTO provider_facts (provider, model, learned, notices, output_lengths) VALUES "
         "($1, $2, $3, $4, $5) ON CONFLICT (provider, model) DO UPDATE SET learned = "
@@ -61,7 +63,7 @@ async def save(connection: Connection, facts: ProviderFacts) -> None:
 
 
 def of_document(document: Mapping[str, Any] | None) -> ProviderFacts | None:
-    """The facts that `USED_LAST` found."""
+    """The facts in the JSON object of `USED_LAST`; None where there is none."""
     if document is None:
         return None
     return ProviderFacts(

@@ -56,7 +56,7 @@ async def seed(connection: Connection, values: dict[str, Any]) -> None:
 
 
 def of_row(row: Record) -> QueueState:
-    """The state in a row that has its columns (and perhaps others)."""
+    """The state in a row that has `COLUMNS`, and perhaps others."""
     return QueueState(**{name: row[name] for name in QueueState.__dataclass_fields__})
 
 
@@ -68,7 +68,9 @@ async def load(connection: Connection) -> QueueState:
 
 
 async def is_running(connection: Connection) -> bool:
-    """Whether it runs, and goes on until this transaction ends: whoever stops it waits."""
+    """Whether the queue is running. It stays so until the transaction ends: whoever stops it waits
+    for that.
+    """
     return bool(await connection.fetchval("SELECT running FROM queue_state FOR SHARE"))
 
 

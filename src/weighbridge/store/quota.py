@@ -1,7 +1,7 @@
-"""The limiter's memory: one locked row per provider account, shared by every process.
+"""The stored state of the limiter: one locked row per provider account, shared by every process.
 
-With it comes everything else that a round needs, in as few statements as possible: all other
-processes wait for the row in the meantime.
+It is read together with everything else that a round needs, in as few statements as possible: all
+other processes wait for the row in the meantime.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 USED_LAST: Final = "SELECT state FROM quota ORDER BY updated_at DESC LIMIT 1"
-"""The state of the account that was used last, without locking, for display."""
+"""SQL for the state of the account that was used last, without locking, for display."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,9 @@ async def lock_quota(
 
 
 async def _lock(connection: Connection, account: str) -> bytes:
-    """The account's state, locked until the end of the transaction; made when it is missing."""
+    """The stored state of the account (empty before its first call), locked until the end of the
+    transaction.
+    """
     while True:
         state = await connection.fetchval(
             "SELECT state FROM quota WHERE account = $1 FOR UPDATE", account

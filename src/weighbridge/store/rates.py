@@ -1,12 +1,10 @@
-"""Rates: what contributions are multiplied by, and where that is from. Stored once each; footprints
-name them.
+"""Rates: the factors of contributions, with their sources. Each is stored once, and footprints
+refer to it by its number.
 
-A rate's number is made of its content: whoever writes a footprint knows it without asking, on
+A rate's number is a hash of its content: whoever writes a footprint knows it without asking, on
 whichever machine, and the same number never means something else. There are a few thousand at most,
-and none is ever taken away.
-
-A field of `Contribution` that is not a column of `rates` is stored with each footprint, under its
-name: a new field needs nothing here.
+and none is ever deleted. A field of `Contribution` that is not a column of `rates` is stored with
+each footprint, under its name: a new field needs nothing here.
 """
 
 from __future__ import annotations
@@ -39,8 +37,8 @@ RATE_FIELDS: Final = (
     "licence",
     "is_proxy",
 )
-"""The columns of the table beside its number, and the fields of a contribution that it holds for
-all products.
+"""The fields of a contribution that are stored in its rate: the columns of the table beside the
+number.
 """
 
 _COLUMNS: Final = ", ".join(RATE_FIELDS)
@@ -49,7 +47,9 @@ _rate_of: Final = attrgetter(*RATE_FIELDS)
 
 
 def number_rate(contribution: Contribution, rates: dict[int, Rate]) -> int:
-    """The number of its rate, which must be stored too and is put into `rates`."""
+    """The number of a contribution's rate. The rate is put into `rates`, which the caller must
+    store too.
+    """
     rate: Rate = _rate_of(contribution)
     number = _number_of(rate)
     rates[number] = rate
@@ -58,6 +58,7 @@ def number_rate(contribution: Contribution, rates: dict[int, Rate]) -> int:
 
 @lru_cache(_REMEMBERED)
 def _number_of(rate: Rate) -> int:
+    """A hash of the rate."""
     digest = hashlib.sha256(orjson.dumps(rate)).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 
@@ -65,7 +66,7 @@ def _number_of(rate: Rate) -> int:
 async def insert_rates(connection: Connection, rates: Mapping[int, Rate]) -> None:
     """Store those that are not there yet: nearly always none, so that only their numbers are sent.
 
-    In order, so that two writers never wait for each other in a circle.
+    In order of number, so that two writers never end in a deadlock.
     """
     unknown = await connection.fetch(
         "SELECT number FROM unnest($1::bigint[]) AS number WHERE NOT EXISTS (SELECT FROM rates "
@@ -82,7 +83,7 @@ async def insert_rates(connection: Connection, rates: Mapping[int, Rate]) -> Non
 
 
 async def load_rates(connection: Connection, numbers: Iterable[int]) -> dict[int, Rate]:
-    """By number."""
+    """Number → the rate."""
     rows = await connection.fetch(
         f"SELECT id, {_COLUMNS} FROM rates WHERE id = ANY($1::bigint[])",  # noqa: S608
         list(numbers),

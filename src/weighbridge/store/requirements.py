@@ -22,7 +22,9 @@ OLDEST: Final = 16
 The test suite runs on the version of the wheel (18).
 """
 ANSWER_LIMIT_S: Final = 5.0
+"""How long the check of sessions may take."""
 ROUNDS: Final = 3
+"""How many transactions the check runs."""
 _LOST: Final = (
     "The database at WEIGHBRIDGE_DATABASE_URL does not keep sessions ({reason}). A pooler between "
     "this program and PostgreSQL, such as PgBouncer in transaction mode, would lose locks and "
@@ -47,14 +49,15 @@ def check_version(connection: Connection) -> None:
 
 
 async def check_sessions(connection: Connection, other: Connection) -> None:
-    """Refuse what lies between us and PostgreSQL, if it mixes up these two connections.
+    """Refuse a pooler that gives transactions of one connection to different sessions, or loses
+    notifications; tried with these two connections.
 
     Raises:
         DatabaseUnavailable: says what was seen, and what to use instead.
     """
     try:
         async with asyncio.timeout(ANSWER_LIMIT_S):
-            reason = await _mixed_up(connection, other) or await _unheard(connection, other)
+            reason = await _why_mixed_up(connection, other) or await _why_unheard(connection, other)
     except TimeoutError:
         reason = "one connection waits until another has ended its transaction"
     except (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError):
@@ -67,8 +70,10 @@ async def check_sessions(connection: Connection, other: Connection) -> None:
         raise DatabaseUnavailable(_LOST.format(reason=reason))
 
 
-async def _mixed_up(connection: Connection, other: Connection) -> str | None:
-    """While the other one is in a transaction, it may have the session that was ours."""
+async def _why_mixed_up(connection: Connection, other: Connection) -> str | None:
+    """How the sessions of the two connections are mixed up; None where they are not. While the
+    other one is in a transaction, it may get the session that was ours.
+    """
     ours = await _session_of(connection)
     for _ in range(ROUNDS):
         async with other.transaction():
@@ -82,8 +87,8 @@ async def _session_of(connection: Connection) -> int:
     return int(await connection.fetchval("SELECT pg_backend_pid()"))
 
 
-async def _unheard(connection: Connection, other: Connection) -> str | None:
-    """Whether what the other one announces is heard, as new work must be."""
+async def _why_unheard(connection: Connection, other: Connection) -> str | None:
+    """Why notifications, which announce new work, cannot be relied on; None where one arrives."""
     heard = asyncio.Event()
 
     def hear(*_: object) -> None:

@@ -25,11 +25,14 @@ if TYPE_CHECKING:
 BATCH: Final = 2_000
 """Rows deleted in one statement: 27 ms for calls, 70 ms at most (two cores, 200,000 rows)."""
 EVERY: Final = timedelta(hours=1)
+"""How often old records are deleted."""
 LOG_AGE: Final = timedelta(days=7)
 """PgQueuer's log and statistics help to find recent problems; nothing else reads them."""
 SCOPE_AGE: Final = timedelta(days=7)
+"""How long it is known which products an import named."""
 
 _KEY: Final = "day, step, model, outcome, simulated, latency_bucket, waiting_bucket"
+"""The columns by which deleted calls are summed."""
 _SUMS: Final = (
     "calls, latency_s, waited_s, estimated_tokens, input_tokens, cached_input_tokens, "
     "output_tokens, cost_usd, unpriced_calls"
@@ -38,7 +41,7 @@ _ADDED: Final = ", ".join(f"{name} = r.{name} + excluded.{name}" for name in _SU
 
 
 async def claim(connection: Connection) -> bool:
-    """Whether deletion is due; True for one process of all in any hour."""
+    """Whether old records are to be deleted now: True for one of all processes, once an hour."""
     return bool(
         await connection.fetchval(
             "UPDATE retention_state SET looked_at = now() WHERE looked_at < now() - $1::interval "
@@ -49,7 +52,8 @@ async def claim(connection: Connection) -> bool:
 
 
 async def trim_calls(connection: Connection, before: datetime, most: int = BATCH) -> int:
-    """Roll up and delete calls begun before a moment, the oldest first.
+    """Delete calls begun before a moment, the oldest first, and add them to the daily sums; returns
+    how many.
 
     All in one statement, or nothing.
     """
@@ -79,17 +83,19 @@ async def trimmed_up_to(connection: Connection) -> int:
 
 
 async def trim_rejected_rows(connection: Connection, age: timedelta, most: int = BATCH) -> int:
-    """Delete the rejected rows of old imports."""
+    """Delete the rejected rows of old imports; returns how many."""
     return await _trim_oldest(connection, "rejected_rows", "rejected_at", age, most)
 
 
 async def trim_row_notes(connection: Connection, age: timedelta, most: int = BATCH) -> int:
-    """Delete the notes on rows of old imports; the products keep their own notes."""
+    """Delete the notes on rows of old imports; returns how many. The products keep their own
+    notes.
+    """
     return await _trim_oldest(connection, "row_notes", "noted_at", age, most)
 
 
 async def trim_open_calls(connection: Connection, most: int = BATCH) -> int:
-    """Delete open calls whose reply nobody asked for."""
+    """Delete open calls that are too old for their reply to be fetched; returns how many."""
     tag = await connection.execute(
         "DELETE FROM open_calls WHERE key = ANY (ARRAY(SELECT key FROM open_calls"
         " WHERE started_at < now() - $1::interval AND batch_id IS NULL LIMIT $2))",
@@ -100,7 +106,9 @@ async def trim_open_calls(connection: Connection, most: int = BATCH) -> int:
 
 
 async def trim_pgqueuer(connection: Connection, age: timedelta = LOG_AGE, most: int = BATCH) -> int:
-    """Shorten PgQueuer's log and its statistics."""
+    """Delete old rows of PgQueuer's log and of its statistics; returns the larger of the two
+    numbers.
+    """
     names = db_settings().qualified
     return max(
         [
@@ -113,7 +121,9 @@ async def trim_pgqueuer(connection: Connection, age: timedelta = LOG_AGE, most: 
 async def _trim_oldest(
     connection: Connection, table: str, time_column: str, age: timedelta, most: int
 ) -> int:
-    """Ids grow with time, so the oldest rows are those with the lowest ids: no index on the time is
+    """Delete up to `most` rows older than `age`; returns how many.
+
+    Ids grow with time, so the oldest rows are those with the lowest ids: no index on the time is
     needed.
     """
     tag = await connection.execute(
@@ -126,7 +136,9 @@ async def _trim_oldest(
 
 
 async def finished_scopes(connection: Connection, age: timedelta = SCOPE_AGE) -> list[UUID]:
-    """Imports of that age whose products are all finished and unchanged since."""
+    """Imports older than `age` whose products are all finished and have not changed for that
+    long.
+    """
     rows = await connection.fetch(
         # One index lookup for each import, instead of reading the whole table.
         "WITH RECURSIVE imports AS ( (SELECT import_id, created_at FROM scopes ORDER BY "

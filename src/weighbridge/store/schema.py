@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 MIGRATION_LOCK = 0x57656967_6D696772  # "Weigmigr"
 LOCK_WAIT: Final = "1s"
 """How long a migration waits for a table. Everything queued behind it waits as long, so behind an
-export of an hour all would stand still. After this time it lets the others pass and tries again."""
+export of an hour all would stand still. After this time it lets the others pass and tries again.
+"""
 LOCK_TRIES: Final = 120
 LOCK_PAUSE_S: Final = 1.0
 _SERVES: Final = re.compile(r"^-- Serves programs from schema (\d+) on\.$", re.MULTILINE)
@@ -35,9 +36,9 @@ _SERVES: Final = re.compile(r"^-- Serves programs from schema (\d+) on\.$", re.M
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """A file.
+    """A numbered SQL file.
 
-    `serves` is the lowest schema whose programs still work after it; its own number: none before.
+    `serves` is the lowest schema whose programs still work after it; its own number where none do.
     """
 
     number: int
@@ -46,7 +47,7 @@ class Migration:
 
     @property
     def serves(self) -> int:
-        """As a line of the file states."""
+        """The schema that a line of the file names; the own number where it has no such line."""
         said = _SERVES.search(self.sql)
         return int(said[1]) if said else self.number
 
@@ -74,14 +75,14 @@ async def migrate(connection: asyncpg.Connection[Any]) -> int | None:
     await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
     try:
         applied = await _applied(connection)
-        newest = _accepted(applied, known[-1].number)
+        newest = _newer_schema(applied, known[-1].number)
         await connection.execute(f"SET lock_timeout = '{LOCK_WAIT}'")
         for migration in known:
             if migration.number not in applied:
-                await _patiently(partial(_apply, connection, migration))
+                await _retry_while_locked(partial(_apply, connection, migration))
             elif applied[migration.number] is None:
-                await _say_serves(connection, migration)
-        await _patiently(partial(_install_pgqueuer, connection))
+                await _store_serves(connection, migration)
+        await _retry_while_locked(partial(_install_pgqueuer, connection))
     finally:
         await connection.execute("RESET lock_timeout")
         await connection.execute("SELECT pg_advisory_unlock($1)", MIGRATION_LOCK)
@@ -89,9 +90,8 @@ async def migrate(connection: asyncpg.Connection[Any]) -> int | None:
 
 
 async def _applied(connection: asyncpg.Connection[Any]) -> dict[int, int | None]:
-    """Number and `serves` of the applied migrations.
-
-    None: applied by a program that did not know `serves`.
+    """Number → `serves` of the applied migrations; None where a program applied it that did not
+    know `serves`.
     """
     await connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_migrations ( number integer PRIMARY KEY, name text NOT "
@@ -102,8 +102,11 @@ async def _applied(connection: asyncpg.Connection[Any]) -> dict[int, int | None]
     return {row["number"]: row["serves"] for row in rows}
 
 
-def _accepted(applied: dict[int, int | None], newest_known: int) -> int | None:
-    """The newest schema, if it is newer than ours and serves us."""
+def _newer_schema(applied: dict[int, int | None], newest_known: int) -> int | None:
+    """The number of the database's schema where a newer program has migrated it; None otherwise.
+
+    Raises SchemaTooNew where this program cannot work with that schema.
+    """
     newer = {number: serves for number, serves in applied.items() if number > newest_known}
     if not newer:
         return None
@@ -128,7 +131,8 @@ async def _apply(connection: asyncpg.Connection[Any], migration: Migration) -> N
         )
 
 
-async def _say_serves(connection: asyncpg.Connection[Any], migration: Migration) -> None:
+async def _store_serves(connection: asyncpg.Connection[Any], migration: Migration) -> None:
+    """Store `serves` of a migration that an older program has applied."""
     await connection.execute(
         "UPDATE schema_migrations SET serves = $2 WHERE number = $1",
         migration.number,
@@ -136,14 +140,15 @@ async def _say_serves(connection: asyncpg.Connection[Any], migration: Migration)
     )
 
 
-async def _patiently(work: Callable[[], Awaitable[None]]) -> None:
-    """Retry while somebody holds the tables.
+async def _retry_while_locked(attempt: Callable[[], Awaitable[None]]) -> None:
+    """Run `attempt` again while somebody holds the tables that it changes.
 
-    Between two tries everything queued behind us goes on.
+    Between two tries everything that is queued behind us goes on. Raises DatabaseUnavailable after
+    `LOCK_TRIES`.
     """
     for _ in range(LOCK_TRIES):
         try:
-            return await work()
+            return await attempt()
         except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
             await asyncio.sleep(LOCK_PAUSE_S)
     raise DatabaseUnavailable(
@@ -153,10 +158,10 @@ async def _patiently(work: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _install_pgqueuer(connection: asyncpg.Connection[Any]) -> None:
-    """PgQueuer's own tables; its schema is inspected only when ours is newer than whoever inspected
+    """Install or upgrade PgQueuer's own tables, where our PgQueuer is newer than the one that did
     it last.
 
-    An older schema would remove what the newer program beside this one needs.
+    An older one would remove what the newer program beside this one needs.
     """
     version = metadata.version("pgqueuer")
     await connection.execute(
@@ -179,5 +184,5 @@ async def _install_pgqueuer(connection: asyncpg.Connection[Any]) -> None:
 
 
 def _release(version: str) -> list[int]:
-    """The numbers of a version, comparable."""
+    """The first three numbers of a version, for comparison."""
     return [int(part) for part in re.findall(r"\d+", version)[:3]]

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FoundCounts:
-    """How many products a filter finds, and what may be done to them."""
+    """How many products a filter finds: all, the completed and the failed ones."""
 
     products: int
     completed: int
     failed: int
 
 
-def _found(where: Where) -> str:
-    """The ids of what the conditions find, as a subquery."""
+def _found_ids_sql(where: Where) -> str:
+    """A subquery for the ids of the products that the conditions find."""
     return (
         "SELECT p.id FROM products p LEFT JOIN footprints f ON f.product_id = p.id "  # noqa: S608
         f"WHERE {where}"
@@ -46,12 +46,14 @@ async def count(connection: Connection, wanted: Filter) -> FoundCounts:
 
 
 async def retry(connection: Connection, wanted: Filter) -> int:
-    """failed → pending for what the filter finds, with a clean slate; returns how many."""
+    """failed → pending for what the filter finds, with attempts and error cleared; returns how
+    many.
+    """
     where = where_of(wanted)
     tag = await connection.execute(
         "UPDATE products SET status = 'pending', attempts = 0, alone = false, error = NULL, "  # noqa: S608
         "error_kind = NULL, updated_at = now() WHERE status = 'failed' "
-        f"AND id IN ({_found(where)})",
+        f"AND id IN ({_found_ids_sql(where)})",
         *where.arguments,
         timeout=LONG_STATEMENT_S,
     )
@@ -62,7 +64,7 @@ async def delete(connection: Connection, wanted: Filter) -> int:
     """Remove what the filter finds with answers and footprints; returns how many."""
     where = where_of(wanted)
     tag = await connection.execute(
-        f"DELETE FROM products WHERE id IN ({_found(where)})",  # noqa: S608
+        f"DELETE FROM products WHERE id IN ({_found_ids_sql(where)})",  # noqa: S608
         *where.arguments,
         timeout=LONG_STATEMENT_S,
     )
@@ -70,13 +72,15 @@ async def delete(connection: Connection, wanted: Filter) -> int:
 
 
 async def check(connection: Connection, wanted: Filter, by: str) -> int:
-    """Note that somebody found these figures sound; returns how many are completed, and noted."""
+    """Mark the completed products that the filter finds as checked by somebody; returns how
+    many.
+    """
     where = where_of(wanted)
     where.arguments.append(by)
     tag = await connection.execute(
         "INSERT INTO product_checks (product_id, revision, checked_by) SELECT id, revision, "  # noqa: S608
         f"${len(where.arguments)} FROM products WHERE status = 'completed' "
-        f"AND id IN ({_found(where)}) ON CONFLICT "
+        f"AND id IN ({_found_ids_sql(where)}) ON CONFLICT "
         "(product_id) DO UPDATE SET revision = excluded.revision, checked_by = "
         "excluded.checked_by, checked_at = now()",
         *where.arguments,
@@ -86,7 +90,7 @@ async def check(connection: Connection, wanted: Filter, by: str) -> int:
 
 
 async def uncheck_codes(connection: Connection, codes: Sequence[str]) -> int:
-    """Take the marks of these products back; returns how many had one."""
+    """Remove the marks of these products; returns how many had one."""
     tag = await connection.execute(
         "DELETE FROM product_checks c USING products p WHERE p.id = c.product_id AND p.code = "
         "ANY($1::text[])",
@@ -108,7 +112,7 @@ async def codes_of(connection: Connection, wanted: Filter) -> list[str]:
 
 
 async def uncheck(connection: Connection, product_ids: Sequence[int]) -> None:
-    """These have other figures now than those that somebody found sound."""
+    """Remove the marks of these products, because their figures have changed."""
     await connection.execute(
         "DELETE FROM product_checks WHERE product_id = ANY($1::bigint[])", list(product_ids)
     )

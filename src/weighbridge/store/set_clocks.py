@@ -1,7 +1,7 @@
-"""What a clock that was set back leaves behind: moments in the future, which would be waited for.
+"""Repairs what is left after a clock was set back: stored times in the future.
 
-A job would not be begun, and a dead worker would count as alive, until the clock has caught up: for
-hours.
+Until the clock has caught up, for hours perhaps, jobs would not begin and a dead worker would count
+as alive.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 AHEAD: Final = timedelta(seconds=2)
-"""No clock of one machine is ahead of itself by this much unless it was set."""
+"""A stored time this far in the future was written before the clock was set back."""
 
 
 async def bring_back(connection: Connection) -> int:
-    """Moments in the future become this one; returns how many.
+    """Set stored times in the future to now; returns how many.
 
-    We never schedule a job for later.
+    None of them is meant: we never schedule a job for later.
     """
     changed = 0
     for table, column in (

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LATENCY_BOUNDS_S: Final = tuple(round(0.05 * 1.3**power, 3) for power in range(34))
 """Upper bounds of the latency buckets, 0.05 s to 290 s; each is 1.3 times the one before."""
 WAITING_BOUNDS_S: Final = (0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+"""Upper bounds of the buckets of the time that calls waited for a permit."""
 
 
 # Never change either list of bounds: call_rollups holds the buckets of deleted calls.
@@ -41,7 +42,9 @@ CALL_SUMS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class CallSum:
-    """Calls that are alike. A bucket is an index into the bounds: the first bound not exceeded."""
+    """Sums over calls that are alike. A bucket is the index of the first bound that was not
+    exceeded.
+    """
 
     step: str
     model: str
@@ -78,9 +81,9 @@ async def sum_calls(
     after_id: int = 0,
     up_to_id: int | None = None,
 ) -> list[CallSum]:
-    """Calls begun at or after `since`, with ids in (after_id, up_to_id]. Without `since` and
-    `after_id` this
-    includes deleted calls, of which only sums are left.
+    """Sums of the calls begun at or after `since`, with ids in (after_id, up_to_id].
+
+    Without `since` and `after_id` this includes deleted calls, of which only sums are left.
     """
     rows = await connection.fetch(
         f"SELECT {CALL_SUMS} FROM calls"  # noqa: S608 - constants only
@@ -128,7 +131,9 @@ async def finished_since(connection: Connection, since: datetime) -> tuple[int, 
 
 
 async def variants_since(connection: Connection, since: datetime | None) -> int:
-    """Products completed at or after `since` with the answers of another of their design."""
+    """How many products were completed at or after `since` with the answers of another of their
+    design.
+    """
     return int(
         await connection.fetchval(
             "SELECT count(*) FROM products WHERE variant_of IS NOT NULL AND status = 'completed'"
@@ -178,10 +183,10 @@ async def recent_errors(
 async def calls_elsewhere(
     connection: Connection, worker_id: UUID | None, *, are_noted: bool
 ) -> int:
-    """Calls in flight of workers other than `worker_id`.
+    """How many calls workers other than `worker_id` have in flight.
 
-    Workers note theirs while there is a concurrency cap. Where there is none, their jobs are
-    counted: each has one call in flight at most.
+    Workers store this number while there is a concurrency cap (`are_noted`). Where there is none,
+    their jobs are counted: each has one call in flight at most.
     """
     return int(
         await connection.fetchval(

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 async def stop(connection: Connection, reason: str | None = None) -> tuple[bool, int]:
-    """No call begins after the commit; returns (whether the queue was running, products put back to
-    `pending`).
+    """Stop the queue: no call begins after the commit. Returns (whether it was running, how many
+    products were put back to `pending`).
 
     `reason` is kept for the operator, unless the queue was stopped before. Products of jobs in
     progress return to `pending` as their calls end.

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import StepName
 
 RATE: Final = "rate"
+"""Name of the field with the number of the rate."""
 UNNAMED_FIELDS: Final = (
     RATE,
     "label",
@@ -46,7 +47,7 @@ UNNAMED_FIELDS: Final = (
     "low_kg_co2e",
     "high_kg_co2e",
 )
-"""What stands in a contribution of a footprint from before schema 9, which has no names."""
+"""The fields of a contribution in a footprint from before schema 9, which does not name them."""
 
 _OWN_FIELDS: Final = tuple(name for name in Contribution._fields if name not in RATE_FIELDS)
 _own_values: Final = attrgetter(*_OWN_FIELDS)
@@ -68,11 +69,13 @@ class StoredDetail:
     model_answers: Mapping[StepName, Mapping[str, Any]] = field(default_factory=dict)
     """The model's own answers to steps that are corrected."""
     cause: Cause = PROCESSED
-    """What made it another footprint than the one before."""
+    """Why it was computed."""
 
 
 def write_detail(detail: StoredDetail, rates: dict[int, Rate]) -> dict[str, Any]:
-    """As JSON-ready data. The rates that it names must be stored too, and are put into `rates`."""
+    """The footprint as JSON-ready data. The rates that it refers to are put into `rates`, which the
+    caller must store too.
+    """
     # Earlier programs know no supplier's route: it is made anew from `supplier`.
     footprint = without_supplier_route(detail.footprint)
     return {
@@ -112,7 +115,7 @@ def _write_provenance(provenance: Provenance) -> dict[str, Any]:
 def read_detail(stored: Mapping[str, Any], rates: Mapping[int, Rate]) -> StoredDetail:
     """What `write_detail` wrote, in this version of the program or another.
 
-    `rates` are those that it names.
+    `rates` has those that the footprint refers to.
     """
     footprint = stored["footprint"]
     contributions = [_read_contribution(one, rates) for one in named_contributions(stored)]
@@ -130,7 +133,7 @@ def read_detail(stored: Mapping[str, Any], rates: Mapping[int, Rate]) -> StoredD
 def read_given(
     stored: Mapping[str, Any],
 ) -> tuple[dict[StepName, Mapping[str, Any]], Provenance]:
-    """The answers as the model gave them, and where they came from: all that a new calculation
+    """The answers as the model gave them, by step, and their provenance: all that a new calculation
     needs.
     """
     given = {**stored["answers"], **stored.get("model_answers", {})}
@@ -138,12 +141,14 @@ def read_given(
 
 
 def rates_named(details: Iterable[Mapping[str, Any]]) -> set[int]:
-    """The numbers of the rates that stored footprints name."""
+    """The numbers of the rates that stored footprints refer to."""
     return {one[RATE] for detail in details for one in named_contributions(detail) if RATE in one}
 
 
 def named_contributions(stored: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The contributions of a stored footprint, by name. Before schema 8 they were written so."""
+    """The contributions of a stored footprint, each by the names of its fields; before schema 8
+    they were stored so.
+    """
     footprint = stored["footprint"]
     names: Sequence[str] = footprint.get("contribution_fields", UNNAMED_FIELDS)
     return [
@@ -153,6 +158,7 @@ def named_contributions(stored: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _read_contribution(one: Mapping[str, Any], rates: Mapping[int, Rate]) -> dict[str, Any]:
+    """The fields of a contribution, those of its rate among them."""
     known = {name: one[name] for name in Contribution._fields if name in one}
     if RATE in one:
         known |= zip(RATE_FIELDS, rates[one[RATE]], strict=True)

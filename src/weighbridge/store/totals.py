@@ -1,7 +1,7 @@
 """What products add up to, by SQL: a figure times the quantity, or times one where none is known.
 
-All but the groups by material read columns alone. Those take every stored footprint apart, by the
-rule of `Footprint.counted_kg_co2e`.
+Only the groups by material read the contributions in the stored footprints, which count as in
+`Footprint.counted_kg_co2e`; everything else reads columns alone.
 """
 
 from __future__ import annotations
@@ -33,13 +33,16 @@ _KEYS: Final = {
     TotalBy.COUNTRY: "p.country_of_origin",
 }
 BY_TOTAL: Final = f"{_TOTAL} DESC NULLS LAST, p.id"
-"""The order of a list of products that begins with those that matter most."""
+"""Order: the products that add most to the total first."""
 BY_RANGE: Final = f"{_RANGE} DESC NULLS LAST, p.id"
+"""Order: the products with the widest range, times the quantity, first."""
 
 
 @dataclass(frozen=True, slots=True)
 class CategoryTraits:
-    """What a category has besides its total: the mass of its pieces, and the mean quality."""
+    """What is known of a category besides its total: the mass of its pieces, and the mean data
+    quality.
+    """
 
     mass_kg: float
     data_quality: float
@@ -47,20 +50,20 @@ class CategoryTraits:
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """Which products: of one import, with these codes, or all."""
+    """Which products count: those of one import, those with these codes, or all."""
 
     scope: UUID | None = None
     codes: Sequence[str] | None = None
 
     @property
     def arguments(self) -> list[Any]:
-        """What the conditions refer to, in their order."""
+        """The arguments that the SQL below refers to, in their order."""
         found: list[Any] = [] if self.scope is None else [self.scope]
         return found if self.codes is None else [*found, list(self.codes)]
 
     @property
     def scope_join(self) -> str:
-        """To stand behind `products p`."""
+        """SQL to be put after `products p`."""
         return (
             ""
             if self.scope is None
@@ -69,13 +72,14 @@ class Within:
 
     @property
     def condition(self) -> str:
-        """For WHERE."""
+        """SQL to be put after WHERE."""
         if self.codes is None:
             return "true"
         return f"p.code = ANY(${1 if self.scope is None else 2}::text[])"
 
 
-def _completed(within: Within) -> str:
+def _from_completed(within: Within) -> str:
+    """SQL that selects completed products with their footprints, from FROM to the condition."""
     return (
         f"FROM products p {within.scope_join} JOIN footprints f ON f.product_id = p.id "
         f"WHERE p.status = 'completed' AND {within.condition}"
@@ -83,7 +87,9 @@ def _completed(within: Within) -> str:
 
 
 async def counts(connection: Connection, within: Within) -> Mapping[str, Any]:
-    """How many products there are of each kind, and the total."""
+    """The number of products in all and of each kind, and the total with its range, by the names of
+    `CatalogueTotals`.
+    """
     found = await connection.fetch(
         "SELECT count(*) AS products, count(f.product_id) AS completed, "  # noqa: S608
         "count(*) FILTER (WHERE p.status = 'failed') AS failed, "
@@ -107,7 +113,7 @@ async def groups(connection: Connection, by: TotalBy, within: Within) -> list[Re
     """name (None: not stated), products, total and range of each group, the largest first."""
     return await connection.fetch(
         f"SELECT {_KEYS[by]} AS name, count(*) AS products, sum({_TOTAL}) AS total_kg_co2e, "
-        f"sum({_LOW}) AS low_kg_co2e, sum({_HIGH}) AS high_kg_co2e {_completed(within)} "
+        f"sum({_LOW}) AS low_kg_co2e, sum({_HIGH}) AS high_kg_co2e {_from_completed(within)} "
         "GROUP BY 1 ORDER BY 3 DESC, 1",
         *within.arguments,
         timeout=LONG_STATEMENT_S,
@@ -118,17 +124,22 @@ _PLACES: Final = {
     name: f"array_position(names.list, '{name}') - 1"
     for name in ("rate", "activity", "emissions_kg_co2e", "kind", "factor_key", "activity_unit")
 }
-"""Where a value stands in a contribution whose names stand once in the footprint."""
+"""Field of a contribution → SQL for its place in the list, where the footprint names the fields
+once.
+"""
 
 
-def _value(name: str) -> str:
+def _field_sql(name: str) -> str:
+    """SQL for a field of a contribution, however the footprint stores it."""
     return (
         f"CASE jsonb_typeof(one) WHEN 'object' THEN one->>'{name}' ELSE one->>({_PLACES[name]}) END"
     )
 
 
 async def materials(connection: Connection, within: Within) -> list[Record]:
-    """kind, factor_key, products, total and mass of all that figures are made of."""
+    """kind, factor_key, products, total and mass of each material, and of each other kind of
+    contribution together.
+    """
     routes = ", ".join(
         f"max(CASE WHEN route->>'name' = '{name.replace(chr(39), chr(39) * 2)}' THEN CASE "
         "WHEN (route->>'weight')::float8 >= 1 THEN 1 "
@@ -140,10 +151,10 @@ async def materials(connection: Connection, within: Within) -> list[Record]:
     return await connection.fetch(
         "WITH terms AS (SELECT f.product_id, "  # noqa: S608
         f"{_PIECES} AS pieces, routes.*, "
-        f"({_value('rate')})::bigint AS rate, {_value('kind')} AS kind, "
-        f"{_value('factor_key')} AS factor_key, {_value('activity_unit')} AS activity_unit, "
-        f"({_value('activity')})::float8 AS activity, "
-        f"({_value('emissions_kg_co2e')})::float8 AS emissions "
+        f"({_field_sql('rate')})::bigint AS rate, {_field_sql('kind')} AS kind, "
+        f"{_field_sql('factor_key')} AS factor_key, {_field_sql('activity_unit')} AS activity_unit, "
+        f"({_field_sql('activity')})::float8 AS activity, "
+        f"({_field_sql('emissions_kg_co2e')})::float8 AS emissions "
         f"FROM products p {within.scope_join} JOIN footprints f ON f.product_id = p.id "
         "CROSS JOIN LATERAL (SELECT coalesce(array_agg(word), ARRAY['rate', 'label', 'activity', "
         "'emissions_kg_co2e', 'low_kg_co2e', 'high_kg_co2e']) AS list FROM "
@@ -171,11 +182,13 @@ async def materials(connection: Connection, within: Within) -> list[Record]:
 
 
 async def ranked(connection: Connection, order: str, within: Within, limit: int) -> list[Record]:
-    """Completed products in this order (BY_TOTAL or BY_RANGE), with what each adds."""
+    """The first completed products in this order (BY_TOTAL or BY_RANGE), with what each adds to the
+    total.
+    """
     return await connection.fetch(
         "SELECT p.code, p.name, f.category, f.emissions_kg_co2e, f.low_kg_co2e, f.high_kg_co2e, "
         f"(p.facts->>'quantity')::float8 AS quantity, {_TOTAL} AS total_kg_co2e, "
-        f"{_RANGE} AS range_kg_co2e {_completed(within)} ORDER BY {order} LIMIT {int(limit)}",
+        f"{_RANGE} AS range_kg_co2e {_from_completed(within)} ORDER BY {order} LIMIT {int(limit)}",
         *within.arguments,
         timeout=LONG_STATEMENT_S,
     )
@@ -192,10 +205,10 @@ async def failed(connection: Connection, within: Within, limit: int) -> list[Rec
 
 
 async def category_traits(connection: Connection) -> dict[str, CategoryTraits]:
-    """Mass and quality by the category's name."""
+    """Category → the mass of its pieces and the mean data quality."""
     rows = await connection.fetch(
         f"SELECT {_KEYS[TotalBy.CATEGORY]} AS name, coalesce(sum(f.mass_kg * {_PIECES}), 0) "
-        f"AS mass_kg, avg(f.data_quality) AS data_quality {_completed(Within())} GROUP BY 1",
+        f"AS mass_kg, avg(f.data_quality) AS data_quality {_from_completed(Within())} GROUP BY 1",
         timeout=LONG_STATEMENT_S,
     )
     return {row["name"]: CategoryTraits(row["mass_kg"], row["data_quality"]) for row in rows}
@@ -207,7 +220,7 @@ async def distribution(connection: Connection) -> dict[int, int]:
     """
     rows = await connection.fetch(
         "SELECT floor(2 * log(greatest(f.emissions_kg_co2e, 1e-6)::numeric))::int AS bin, "
-        f"count(*) AS n {_completed(Within())} GROUP BY 1",
+        f"count(*) AS n {_from_completed(Within())} GROUP BY 1",
         timeout=LONG_STATEMENT_S,
     )
     return {row["bin"]: row["n"] for row in rows}
@@ -216,7 +229,7 @@ async def distribution(connection: Connection) -> dict[int, int]:
 async def heaviest(connection: Connection, limit: int) -> Sequence[Record]:
     """The products that add most to the total, with what they were computed from."""
     return await connection.fetch(
-        f"SELECT p.code, p.name, {_PIECES} AS pieces, f.detail {_completed(Within())} "
+        f"SELECT p.code, p.name, {_PIECES} AS pieces, f.detail {_from_completed(Within())} "
         f"ORDER BY {BY_TOTAL} LIMIT $1",
         limit,
         timeout=LONG_STATEMENT_S,

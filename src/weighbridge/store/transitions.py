@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 
 def set_status(event: ProductEvent) -> str:
-    """The assignment that this event makes: `status = 'pending'`.
+    """SQL for the state after an event: `status = 'pending'`.
 
     Raises:
-        ValueError: the table has no such event, or more than one end for it.
+        ValueError: the table has no such event, or more than one state after it.
     """
     (after,) = {end for (_, known), end in TRANSITIONS.items() if known is event}
     return f"status = '{after.value}'"
 
 
 def may_happen(event: ProductEvent, products: str = "products") -> str:
-    """The condition that a product is in a state in which this event can happen to it."""
+    """SQL condition: the product is in a state in which the event can happen."""
     before = [state for state, known in TRANSITIONS if known is event]
     if len(before) == len(ProcessingStatus):
         return "true"

@@ -22,22 +22,23 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 CANDIDATES: Final = 8
-"""Products of a design that are looked at.
-
-They differ in weight or picture; more than a few are rare.
+"""How many products of a design are looked at. They differ in weight or picture; more than a few
+are rare.
 """
 WOKEN_AT_ONCE: Final = 2_000
-"""Products put into the queue with the record of the one they waited for; the dispatcher takes the
-rest.
+"""How many waiting products are queued at once when the product that they waited for is recorded;
+the dispatcher queues the rest.
 """
 JOB_SIZE: Final = 5
-"""As in a group that is asked: what cannot be answered after all stays together."""
+"""How many of them share a job, as in a group that is asked together: where they must be asked
+after all, they stay together.
+"""
 
 
 async def candidates(
     connection: Connection, designs: Sequence[str]
 ) -> dict[str, list[StoredProduct]]:
-    """By design: products that were asked themselves, or are being asked."""
+    """Design → the products that were asked themselves, or are being asked."""
     rows = await connection.fetch(
         f"SELECT {COLUMNS}, wanted.design AS design FROM unnest($1::text[]) AS wanted (design)"  # noqa: S608
         " CROSS JOIN LATERAL (SELECT * FROM products c WHERE c.design = wanted.design AND "
@@ -97,10 +98,10 @@ async def free_waiting_for(connection: Connection, failed: Sequence[int]) -> Non
 
 
 async def free_stranded(connection: Connection) -> int:
-    """Free the products that wait for one that nobody works on; returns how many.
+    """Let products be asked themselves that wait for one that nobody works on; returns how many.
 
-    It was changed, deleted or returned to `pending`, or was completed in the very moment they began
-    to wait.
+    That one was changed, deleted or returned to `pending`, or was completed in the very moment in
+    which they began to wait.
     """
     tag = await connection.execute(
         "WITH stranded AS (SELECT w.id FROM products w WHERE w.status = 'pending' AND "

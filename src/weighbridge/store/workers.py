@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from weighbridge.store.jobs import ENTRYPOINT, jobs_table, unfinished
+from weighbridge.store.jobs import ENTRYPOINT, jobs_table, unfinished_sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ FORGOTTEN_AFTER: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """Unfinished jobs, and live workers to share them."""
+    """How many jobs are unfinished, and how many live workers share them."""
 
     unfinished_jobs: int
     live_workers: int
@@ -31,7 +31,7 @@ class Crew:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Calls of one worker: those in flight, and those waiting for a permit."""
+    """How many calls one worker has in flight, and how many wait for a permit."""
 
     worker_id: UUID
     in_flight: int
@@ -46,7 +46,7 @@ async def register(
     host: str | None = None,
     version: str | None = None,
 ) -> None:
-    """Say that this worker is alive; call it with every heartbeat."""
+    """Store that this worker is alive; called with every heartbeat."""
     await connection.execute(
         "WITH forgotten AS (DELETE FROM workers WHERE seen_at < now() - $3::interval)"
         " INSERT INTO workers (id, is_leaving, host, version) VALUES ($1, $2, $4, $5)"
@@ -73,9 +73,9 @@ class WorkerRow:
 
 
 async def load_live(connection: Connection, live_within: timedelta) -> list[WorkerRow]:
-    """Workers seen so lately, longest first.
+    """Workers seen within `live_within`, those that started first in front.
 
-    Calls in flight: groups begun, each has one call at most.
+    `calls_in_flight` are the jobs that a worker has begun: each has one call at most.
     """
     rows = await connection.fetch(
         "SELECT id, host, version, started_at, seen_at, is_leaving,"  # noqa: S608
@@ -118,11 +118,11 @@ async def keep_alive(
 
 
 async def look_around(connection: Connection, live_within: timedelta) -> Crew:
-    """Unfinished jobs anywhere, and workers seen within `live_within` that are not leaving (at
-    least one).
+    """How many jobs are unfinished anywhere, and how many workers seen within `live_within` are not
+    leaving (at least one).
     """
     row = await connection.fetchrow(
-        f"SELECT {unfinished()} AS jobs,"  # noqa: S608
+        f"SELECT {unfinished_sql()} AS jobs,"  # noqa: S608
         " (SELECT count(*) FROM workers WHERE NOT is_leaving AND seen_at > now() - $2::interval) "
         "AS workers",
         ENTRYPOINT,
@@ -133,7 +133,7 @@ async def look_around(connection: Connection, live_within: timedelta) -> Crew:
 
 
 async def note_calls(connection: Connection, worker_id: UUID, in_flight: int, waiting: int) -> None:
-    """Note how many calls this worker has, for the others."""
+    """Store how many calls this worker has, for the others."""
     await connection.execute(
         "INSERT INTO workers (id, in_flight, waiting) VALUES ($1, $2, $3)"
         " ON CONFLICT (id) DO UPDATE SET in_flight = $2, waiting = $3",
@@ -146,7 +146,9 @@ async def note_calls(connection: Connection, worker_id: UUID, in_flight: int, wa
 async def others_calls(
     connection: Connection, worker_id: UUID, live_within: timedelta
 ) -> list[Load]:
-    """What the others noted. A dead worker counts until its heartbeat has expired."""
+    """How many calls the other workers have. A dead worker counts until its heartbeat has
+    expired.
+    """
     rows = await connection.fetch(
         "SELECT id, in_flight, waiting FROM workers WHERE id <> $1 AND seen_at > now() - "
         "$2::interval",

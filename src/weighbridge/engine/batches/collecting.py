@@ -128,7 +128,7 @@ class Collector:
                 found = await batches.find(connection, batch.key)
                 if found is None or found.state in (BatchState.COLLECTED, BatchState.DISCARDED):
                     return 0
-                return await batches.end(connection, found, state, why, unread_usd=unread_usd)
+                return await batches.close(connection, found, state, why, unread_usd=unread_usd)
 
         return await self._context.database_retry(end_batch)
 

@@ -232,13 +232,13 @@ class BatchLane:
             await self._note(batch, remote)
         elif self._context.clock.now() - batch.creating_at > self.listed_within:
             file_id = batch.file_id
-            await self._write(lambda c: batches.uploaded(c, batch.id, file_id))
+            await self._write(lambda c: batches.mark_uploaded(c, batch.id, file_id))
 
     async def _create(self, batch: StoredBatch) -> None:
         """Submit the batch. From the commit of `creating` on it may exist at the provider."""
         assert batch.file_id  # noqa: S101 - what the state means
         file_id = batch.file_id
-        if not await self._write(lambda c: batches.creating(c, batch.id)):
+        if not await self._write(lambda c: batches.mark_creating(c, batch.id)):
             return
         try:
             remote = await self._service.create(file_id, batch.key)
@@ -246,7 +246,7 @@ class BatchLane:
             if isinstance(decide(error, 0, 1, 0.0), GiveUp):  # its file may be gone
                 await self._discard(batch, str(error))
             elif not (error.may_be_answered or isinstance(error, ProviderOverloaded)):
-                await self._write(lambda c: batches.uploaded(c, batch.id, file_id))
+                await self._write(lambda c: batches.mark_uploaded(c, batch.id, file_id))
             raise
         await self._note(batch, remote)
         say_submitted(batch, remote.id)
@@ -306,7 +306,7 @@ class BatchLane:
 
     async def _note(self, batch: StoredBatch, remote: RemoteBatch) -> None:
         """Store what the provider says about the batch."""
-        await self._write(lambda c: batches.seen(c, batch.id, remote))
+        await self._write(lambda c: batches.mark_submitted(c, batch.id, remote))
 
     # The next batch -------------------------------------------------------------------------------
 
@@ -353,7 +353,7 @@ class BatchLane:
         except ProviderError as error:
             await self._discard(batch, str(error))
             raise
-        await self._write(lambda c: batches.uploaded(c, batch.id, file_id))
+        await self._write(lambda c: batches.mark_uploaded(c, batch.id, file_id))
         stored = await self._context.database_retry(lambda: self._find(batch.key))
         if stored is not None:
             await self._create(stored)

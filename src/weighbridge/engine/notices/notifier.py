@@ -152,7 +152,7 @@ class Notifier:
             await self._not_delivered(notice, error)
         else:
             async with self._database.transaction() as connection:
-                await notices.delivered(connection, notice, self._clock.now())
+                await notices.mark_delivered(connection, notice, self._clock.now())
                 await notices.trim(connection, KEPT)
             telemetry.info(
                 "notice_delivered",
@@ -167,7 +167,7 @@ class Notifier:
         wait = None if error.for_good else next_try(notice.attempts)
         now = self._clock.now()
         async with self._database.transaction() as connection:
-            await notices.failed(
+            await notices.mark_failed(
                 connection, notice, str(error), now, now + wait if wait is not None else None
             )
         what = f"{notice.kind.value} was not delivered to the {notice.channel.value}: {error}"

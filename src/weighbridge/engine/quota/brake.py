@@ -121,7 +121,7 @@ class Brake:
             if hold is not None and hold.kind is HoldKind.ALIKE:
                 await products.take_back(connection, product_ids)
                 return hold
-            lately = await holds.lately(
+            lately = await holds.recent_calls(
                 connection, account, REFUSALS, self._since, product_ids, CALLS_LOOKED_AT
             )
             evidence = [call for call in lately.calls if call.is_evidence]
