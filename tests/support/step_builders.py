@@ -18,7 +18,7 @@ from weighbridge.domain.answers import (
 from weighbridge.domain.calls import CallReply, FinishReason, Remaining, Usage
 from weighbridge.domain.products import Product
 from weighbridge.steps import STEPS
-from weighbridge.steps.question import ask_alone
+from weighbridge.steps.question import single_question
 
 STEP_NAMES = tuple(step.name for step in STEPS)
 
@@ -42,7 +42,7 @@ class AskedAlone:
 
     def __init__(self, step: Step[Any]) -> None:
         self._step = step
-        self._question = ask_alone(step)
+        self._question = single_question(step)
 
     def request(self, group: Sequence[Subject], max_output_tokens: int) -> CallRequest:
         """The call."""

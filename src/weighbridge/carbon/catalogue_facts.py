@@ -30,8 +30,11 @@ if TYPE_CHECKING:
 
 _PERCENTAGE: Final = re.compile(r"(?<!\d)(\d+(?:[.,]\d+)?)\s*%")
 _NAME_BEHIND: Final = re.compile(r"\s*([^\d%,;/+&|()\n]+)")
+"""The name that follows a percentage."""
 _BEFORE_SHARE: Final = " \t\r\n\xa0\u202f:="
+"""What may stand between a name and its percentage."""
 _BETWEEN_NAMES: Final = re.compile(r"[\d%,;/+&|()\n]")
+"""What separates the parts of a composition."""
 _WHOLE: Final = (0.95, 1.05)
 """Shares between these two sums make a whole."""
 _FOLLOWED: Final = 0.02

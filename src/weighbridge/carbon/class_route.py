@@ -73,8 +73,10 @@ _WORTH_A_NOTE: Final = 1.5
 """How many times the class figure the parts alone must come to before a note says so."""
 _Z95: Final = 1.96
 _KINDS_REMEMBERED: Final = 2048
+"""How many results are cached."""
 _PER_UNIT: Final = 0.0
 _PER_KG: Final = 1.0
+"""Exponents of the mass for figures per unit and per kg."""
 _ACTIVITY_UNITS: Final = {_PER_UNIT: "unit", SCALING_EXPONENT: "kg^0.65", _PER_KG: "kg"}
 """Exponent of the mass → unit of what is multiplied by the published figure."""
 _LINEAR: Final = (WeightBasis.PALLET, WeightBasis.DECLARED_UNIT)
@@ -85,6 +87,7 @@ _IDS_SHOWN: Final = 3
 """How many source ids a citation lists."""
 _THE_KIND: Final = "the kind"
 _SIMILAR_KINDS: Final = "similar kinds"
+"""How notes call the kind of the references."""
 _RATING_OF_THE_KIND: Final = 2
 _RATING_OF_SIMILAR_KINDS: Final = 3
 """Technological ratings of figures of the very kind, and of similar kinds."""

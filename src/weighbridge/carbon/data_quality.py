@@ -46,6 +46,7 @@ _MATERIAL_SHARE: Final = 0.05
 """Contributions above this share of the footprint are averaged."""
 _BEST: Final = 1.0
 WORST: Final = 3.0
+"""The best and the worst rating."""
 _EUROPE: Final = "Europe"
 
 

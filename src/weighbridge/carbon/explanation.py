@@ -29,6 +29,7 @@ INFERRED: Final = "inferred"
 PROXY: Final = "proxy"
 PUBLISHED: Final = "published"
 PRIMARY: Final = "primary data"
+"""The marks of a term."""
 
 _BY_LABEL: Final = (
     ContributionKind.COMPONENT,

@@ -32,6 +32,7 @@ class Work(NamedTuple):
 
 
 _Group = tuple["MaterialFactor", tuple[Work, ...]]
+"""A material with the work that is done to it: lines of the same group are one chain."""
 
 
 class Stage(NamedTuple):

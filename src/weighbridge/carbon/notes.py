@@ -51,6 +51,7 @@ _GIGA: Final = "G"
 """In names of electronics gigabytes ("16G") or a generation of networks ("4G"), never grams."""
 _KG: Final = {"kg": 1.0, "g": 1e-3}
 _KG_OF_LIQUID: Final = {"l": 1.0, "cl": 1e-2, "ml": 1e-3}
+"""Unit in a name → kilograms, one litre taken as one kilogram."""
 _FILLED: Final = frozenset({"Food & beverages", "Chemicals & personal care"})
 """Categories in whose names litres say how much there is; in others they say how much a thing
 holds.

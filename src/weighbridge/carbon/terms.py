@@ -43,6 +43,7 @@ _KG: Final = "kg"
 _KWH: Final = "kWh"
 _RATES_REMEMBERED: Final = 16_384
 _LABEL: Final = Contribution._fields.index("label")
+"""Place of the first field of a contribution that differs between products."""
 
 
 class Term(NamedTuple):

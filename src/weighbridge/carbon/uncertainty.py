@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from weighbridge.carbon.factors import RangedValue
 
 DRAWS: Final = 1_000
+"""How many random draws the distribution of a sum is made of."""
 MODEL_ERRORS_A_DRAW: Final = 4
 MODEL_ERROR_GSD: Final = 1.8
+"""Geometric standard deviation of the error that the method itself has."""
 
 _MODEL_ERROR: Final = "the method's own error"
 _FACTORS_REMEMBERED: Final = 1024  # 8 KB each; the bundled table has fewer
@@ -41,6 +43,7 @@ _PAIRS_REMEMBERED: Final = 1024  # 8 KB each too: a process with its grid or hea
 _Z95: Final = 1.96
 _Z90: Final = 1.645
 _BOUNDS: Final = (0.025, 0.975)
+"""The ends of a 95 % range."""
 
 
 class Spread(NamedTuple):
@@ -165,7 +168,7 @@ def _between(results: NDArray[np.float64], place: float) -> float:
 
 @lru_cache(_PAIRS_REMEMBERED)
 def _multiples(spreads: tuple[Spread, ...]) -> NDArray[np.float64]:
-    """What these factors multiply a term by, draw by draw."""
+    """For each random draw, what these factors together multiply a term by."""
     product: NDArray[np.float64] | None = None
     for each in spreads:
         if each.log_sigma:
@@ -176,7 +179,7 @@ def _multiples(spreads: tuple[Spread, ...]) -> NDArray[np.float64]:
 
 @lru_cache(_FACTORS_REMEMBERED)
 def _multiple(factor: str, log_sigma: float) -> NDArray[np.float64]:
-    """What one factor multiplies a term by, draw by draw."""
+    """For each random draw, what one factor multiplies a term by."""
     return np.exp(_normals(factor) * log_sigma)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from weighbridge.domain.corrections import Path
 
 LINES: Final = "lines"
+"""First part of the path to a line."""
 
 
 def line_number(path: Path, bill: BillOfMaterials) -> int | None:

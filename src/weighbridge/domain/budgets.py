@@ -13,6 +13,7 @@ MONTH: Final = "month"
 CATALOGUE: Final = "catalogue "
 """First part of the name of a cap on one catalogue; the first digits of its SHA-256 follow."""
 PERIODS: Final = (DAY, MONTH)
+"""Names of the caps that begin anew: with each day, with each month."""
 USED_UP: Final = "The budget of"
 """First words of every pausedReason that says that a budget is used up."""
 

@@ -52,6 +52,7 @@ class Cause:
 
 
 PROCESSED = Cause(CauseKind.PROCESSED)
+"""The cause of every footprint that the queue computed."""
 
 
 @dataclass(frozen=True, slots=True)

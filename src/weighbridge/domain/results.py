@@ -73,6 +73,7 @@ _ROUTES: Final = {
     ContributionKind.CLASS_REFERENCE: RouteName.CLASS,
     ContributionKind.SUPPLIER_FIGURE: RouteName.SUPPLIER,
 }
+"""Kinds of contributions that do not belong to the bill route → their route."""
 
 
 @dataclass(frozen=True, slots=True)

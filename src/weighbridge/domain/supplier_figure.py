@@ -44,6 +44,7 @@ _Z95: Final = 1.96
 _AGREES_WITHIN: Final = 1.5
 """The figure and the estimate agree when the higher is at most this many times the lower."""
 _BESIDE: Final = "the estimate beside it: "
+"""First words of the notes on the computed estimate, where the supplier's figure counts."""
 
 
 def with_supplier_figure(footprint: Footprint, facts: ProductFacts) -> Footprint:

@@ -37,6 +37,7 @@ MATERIAL: Final = "material"
 PROCESS: Final = "process"
 REFERENCE: Final = "reference"
 KINDS: Final = (MATERIAL, PROCESS, REFERENCE)
+"""What a row of the file may be."""
 MOST_OFFERED: Final = 1_000
 MOST_CHARACTERS: Final = 15_000
 """The most keys, and the most characters in them, that providers accept in the closed lists of one

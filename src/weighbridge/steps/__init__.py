@@ -13,9 +13,9 @@ from weighbridge.steps.bill_of_materials import BillOfMaterialsStep
 from weighbridge.steps.classification import ClassificationStep
 from weighbridge.steps.held import held_answers, own_versions
 from weighbridge.steps.manufacturing import ManufacturingStep
-from weighbridge.steps.question import Question, ask_alone
+from weighbridge.steps.question import Question, single_question
 from weighbridge.steps.registered import Steps
-from weighbridge.steps.together import TOGETHER, ask_together
+from weighbridge.steps.together import TOGETHER, combined_question
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,6 +72,6 @@ def build_questions(vocabulary: Vocabulary, steps: Sequence[type[Step[Any]]] = S
     Raises FactorTableInvalid when the vocabulary is larger than a strict schema may be.
     """
     registered = Steps(steps, vocabulary)
-    alone = tuple(ask_alone(step) for step in registered)
-    together = ask_together(tuple(registered))
+    alone = tuple(single_question(step) for step in registered)
+    together = combined_question(tuple(registered))
     return Questions(registered, alone, together, own_versions(alone, together))

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from weighbridge.steps.replies import Entry
 
 MAX_LINES: Final = 25
+"""The most lines of a bill."""
 USUAL_LINES: Final = 5
 """Lines of a typical bill: in the sample catalogue 4.7 in the recorded answers, 4.2 in those of the
 simulator.
@@ -62,7 +63,9 @@ SMALLEST_LINE_KG: Final = 1e-9
 a float can hold.
 """
 COMPONENT_CHARACTERS: Final = 80
+"""How much is kept of what a line is in the product."""
 ATTRIBUTE_LIMIT: Final = 12
+"""The most attributes that are kept of an answer."""
 _BASES: Final = frozenset(basis.value for basis in AttributeBasis)
 _WEIGHT_BASES: Final = frozenset(basis.value for basis in WeightBasis)
 

@@ -40,6 +40,7 @@ UNITS_PER_KG: Final = {
     "pounds": 2.20462,
     "tonnes": 0.001,
 }
+"""Unit, as messages name it → how many make a kilogram."""
 SHARES: Final = {"percent of the whole": 100.0, "parts of the whole": 1.0}
 """Kinds of shares of the whole → what they add up to."""
 

@@ -144,7 +144,7 @@ class Question:
         return read_with_own_confidence
 
 
-def ask_alone(step: Step[Any]) -> Question:
+def single_question(step: Step[Any]) -> Question:
     """The question that asks for one step."""
     instructions = f'{step.instructions}\n\n{HOW_TO_READ}- "confidence": {SURENESS}'
     return Question(step.name, (step,), instructions, reply_schema(step.properties))

@@ -30,6 +30,7 @@ ReadEntry = Callable[[Subject, Entry], Answer]
 
 _PRODUCTS_LIST: Final = re.compile(r'"products"\s*:\s*\[')
 _LONGEST_CODE: Final = 200
+"""A longer text in the place of a code is not searched for a code."""
 _BETWEEN_ELEMENTS: Final = re.compile(r"[\s,]*")
 
 

@@ -24,7 +24,7 @@ TASK: Final = """\
 You collect what the carbon footprint of a product is calculated from. For each product say, in this order, what the numbers below ask: each part rests on those before it."""
 
 
-def ask_together(steps: Sequence[Step[Any]]) -> Question:
+def combined_question(steps: Sequence[Step[Any]]) -> Question:
     """The question that asks for all of these steps at once.
 
     Raises FactorTableInvalid when the lists of all steps are more than one schema may hold.

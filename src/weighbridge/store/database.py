@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Pool = asyncpg.Pool[Any]
 
 POOL_SIZE = 16
+"""The most connections of a process in its pool."""
 GONE_AFTER_S = 30.0
 """How long the database must not have answered before it counts as gone: longer than a restart of
 PostgreSQL takes, and shorter than what service managers wait before they kill (90 s).

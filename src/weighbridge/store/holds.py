@@ -190,6 +190,9 @@ WITH said AS (
 ), passed AS (
     SELECT * FROM said WHERE bad IS NULL ORDER BY started_at DESC, id DESC LIMIT 1
 )"""
+"""Names the calls that tell anything about the provider (`said`), and the last of them that passed
+(`passed`).
+"""
 # A call about it, begun before the last one that passed, left the product without an answer.
 _IS_HARD: Final = """EXISTS (
     SELECT FROM calls AS earlier

@@ -25,6 +25,7 @@ BATCH_ENTRYPOINT: Final = "batch"
 `queued` until a batch contains it, and `picked` while that is at the provider.
 """
 _OURS: Final = [ENTRYPOINT, BATCH_ENTRYPOINT]
+"""All entrypoints of our jobs."""
 BATCH_LOCK: Final = 0x57656967_62617463  # "Weigbatc"
 """Held by the session of the one process that submits and collects batches."""
 FIRST: Final = (-(2**31), 0)

@@ -93,10 +93,12 @@ _QUALITY: Final = {
     Quality.FAIR: "f.data_quality >= 1.7 AND f.data_quality < 2.3",
     Quality.POOR: "f.data_quality >= 2.3",
 }
+"""Class of data quality → SQL condition."""
 _ORDER_VALUE: Final = {
     Order.FOOTPRINT: "f.emissions_kg_co2e",
     Order.CHECK_FIRST: "(f.high_kg_co2e - f.low_kg_co2e)",
 }
+"""Order → SQL for the number that the list is ordered by, the largest first."""
 IS_CHECKED: Final = (
     "EXISTS (SELECT FROM product_checks c WHERE c.product_id = p.id AND c.revision = p.revision)"
 )

@@ -30,6 +30,7 @@ LOCK_WAIT: Final = "1s"
 export of an hour all would stand still. After this time it lets the others pass and tries again.
 """
 LOCK_TRIES: Final = 120
+"""How many times a migration is tried that has to wait for a table."""
 LOCK_PAUSE_S: Final = 1.0
 _SERVES: Final = re.compile(r"^-- Serves programs from schema (\d+) on\.$", re.MULTILINE)
 

@@ -10,7 +10,7 @@ from tests.support.step_builders import bill_entry, classified, products_reply
 from tests.support.vocabulary import small_vocabulary
 from weighbridge.steps.bill_of_materials import BillOfMaterialsStep
 from weighbridge.steps.mass_units import UnitWatch
-from weighbridge.steps.question import ask_alone
+from weighbridge.steps.question import single_question
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from weighbridge.steps.base import Accepted
 
 VOCABULARY = small_vocabulary()
-QUESTION = ask_alone(BillOfMaterialsStep(VOCABULARY))
+QUESTION = single_question(BillOfMaterialsStep(VOCABULARY))
 FIRST, SECOND = list(VOCABULARY.materials)[:2]
 WEIGHTS_KG: dict[str, float | None] = {"A": 0.4, "B": 12.0, "C": None, "D": 3.3}
 GUESSED_KG = 0.7
