@@ -199,6 +199,7 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _check_networks(cls, text: str) -> str:
+        """The text unchanged; refuses one with a part that is no IP address or network."""
         for part in filter(None, (part.strip() for part in text.split(","))):
             ipaddress.ip_network(part, strict=False)
         return text
@@ -206,6 +207,7 @@ class Settings(BaseSettings):
     @field_validator("webhook_url")
     @classmethod
     def _check_webhook_url(cls, url: SecretStr | None) -> SecretStr | None:
+        """The URL without spaces around it; refuses one that is not http:// or https://."""
         parts = urlsplit(url.get_secret_value().strip()) if url else None
         if parts is not None and (parts.scheme not in ("http", "https") or not parts.hostname):
             raise ValueError("it must be an address that begins with https:// or http://")

@@ -160,6 +160,7 @@ def _create(pgdata: Path, account: OsAccount | None, server_lock: int | None) ->
 
 
 def _check_version(pgdata: Path) -> None:
+    """Raise DatabaseUnavailable if another version of PostgreSQL made the directory."""
     version = read_text(pgdata / "PG_VERSION").strip()
     if version != str(MAJOR):
         raise DatabaseUnavailable(

@@ -192,6 +192,7 @@ class EmbeddedServer:
         return secret_of(self.pgdata) is not None and is_listening(self.pgdata, self._short_name())
 
     def _short_name(self) -> Path:
+        """A path of the directory that is short enough for a socket's address."""
         if self._name is None:
             self._name = ShortName(self.pgdata)
         return self._name.path
@@ -219,7 +220,7 @@ class EmbeddedServer:
         """
         if processes.original_of(self.pgdata) is not None:
             (self.pgdata / "postmaster.pid").replace(self.pgdata / COPIED)
-        self._refuse_a_torn_copy()
+        self._refuse_copy_of_running()
         if (self.pgdata / "postmaster.pid").exists():
             self._stop_an_earlier_version()
         for name in ("postmaster.pid", SOCKET, f"{SOCKET}.lock"):
@@ -236,7 +237,7 @@ class EmbeddedServer:
             )
         self.stop()
 
-    def _refuse_a_torn_copy(self) -> None:
+    def _refuse_copy_of_running(self) -> None:
         """Raise DatabaseUnavailable if the directory was copied while the original was in use."""
         if (self.pgdata / COPIED).exists():
             raise DatabaseUnavailable(
@@ -247,6 +248,9 @@ class EmbeddedServer:
             )
 
     def _start(self, account: OsAccount | None, server_lock: int) -> None:
+        """Start the server, which inherits `server_lock`; raises DatabaseUnavailable if it does not
+        start.
+        """
         log = self.pgdata / "log"
         if log.exists() and not log.is_file():  # a pipe would stop it, and us, for ever
             raise self._start_error(f"{log} is no regular file; delete it")

@@ -220,14 +220,14 @@ class Supervisor:
         await self._worker.work(int(job.id))
         await self._context.memory.save_if_due()
 
-    async def _keep_running(self, run: Callable[[], Awaitable[None]]) -> None:
+    async def _keep_running(self, loop: Callable[[], Awaitable[None]]) -> None:
         """Run a loop until it ends by itself; after a crash, log it and restart the loop."""
         while True:
             try:
-                await run()
+                await loop()
             except Exception as error:  # noqa: BLE001 - else the queue would stand still for ever
                 telemetry.crashed(
-                    "loop_crashed", f"❌ {run.__qualname__} crashed, restarting it: {error!r}"
+                    "loop_crashed", f"❌ {loop.__qualname__} crashed, restarting it: {error!r}"
                 )
                 await self._context.clock.sleep(1.0)
             else:

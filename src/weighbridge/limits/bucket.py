@@ -108,7 +108,9 @@ class Bucket:
 
     @classmethod
     def untested(cls, per_minute: float, now_s: float) -> Bucket:
-        """A budget of which only the configured limit is known."""
+        """A bucket of which only the configured limit is known, and the burst is still to be found
+        out.
+        """
         rate = per_minute / 60
         first = rate * FIRST_BURST_S
         return cls(rate=rate, level=first, burst=first, at_s=now_s)

@@ -56,7 +56,7 @@ class CircuitBreaker:
         """Why no call is sent, in words for the operator; None while calls are sent."""
 
     @property
-    def pays_in_vain(self) -> bool:
+    def has_too_many_billed_probes(self) -> bool:
         """Whether the last `MOST_BILLED_PROBES` probes were all billed for empty replies."""
         return self._billed_probes >= MOST_BILLED_PROBES
 

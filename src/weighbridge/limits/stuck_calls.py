@@ -91,12 +91,12 @@ class StuckHistory:
         """Whether `BILLED_TIMES_AT_MOST` empty replies will show that the products are at fault."""
         return self.is_billed and self._is_shown_by(BILLED_TIMES_AT_MOST)
 
-    def _is_shown_by(self, times: int) -> bool:
+    def _is_shown_by(self, failures: int) -> bool:
         """Whether so many failures in a row are too unlikely to be an outage."""
         others = self.struggling - 1
         if self.passed_beside < LEAST_PASSED:
             return False
-        return bool((others / (self.passed_beside + others)) ** times < CHANCE)
+        return bool((others / (self.passed_beside + others)) ** failures < CHANCE)
 
 
 @dataclass(slots=True)

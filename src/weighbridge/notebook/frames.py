@@ -44,6 +44,7 @@ def as_file(products: object, folder: Path) -> Path:
 
 
 def _as_json(records: list[object]) -> str:
+    """The records as JSON; raises InputError if they contain a value that JSON cannot express."""
     try:
         return json.dumps(records, ensure_ascii=False)
     except (TypeError, ValueError) as error:

@@ -185,8 +185,8 @@ def plan_variants(
     another variant.
 
     `products` are (id, product, design), in the order in which they would be asked; `known` are the
-    candidates by the key of their design. A variant does not wait for one that failed or is asked
-    while another failed: the model is asked about it.
+    candidates by the key of their design. A product waits for a variant that the model is being
+    asked about only if no variant that it could use has failed.
     """
     candidates = {key: list(found) for key, found in known.items()}
     plan = VariantPlan(set(), {}, {})

@@ -62,20 +62,20 @@ def probe_in_vain(watch: CircuitBreaker, times: int, *, is_billed: bool) -> None
 def test_empty_replies_are_paid_for_some_minutes_and_outages_waited_out_for_ever() -> None:
     down, empty = paused(), paused()
     probe_in_vain(down, 10 * MOST_BILLED_PROBES, is_billed=False)
-    assert not down.pays_in_vain
+    assert not down.has_too_many_billed_probes
     probe_in_vain(empty, MOST_BILLED_PROBES - 1, is_billed=True)
-    assert not empty.pays_in_vain
+    assert not empty.has_too_many_billed_probes
     probe_in_vain(empty, 1, is_billed=True)
-    assert empty.pays_in_vain
+    assert empty.has_too_many_billed_probes
     empty.succeeded()
-    assert not empty.pays_in_vain
+    assert not empty.has_too_many_billed_probes
 
 
 def test_an_empty_reply_after_an_outage_does_not_count_as_many() -> None:
     watch = paused()
     probe_in_vain(watch, 10 * MOST_BILLED_PROBES, is_billed=False)
     probe_in_vain(watch, 1, is_billed=True)
-    assert not watch.pays_in_vain
+    assert not watch.has_too_many_billed_probes
 
 
 def test_one_call_at_a_time_may_probe() -> None:

@@ -168,11 +168,11 @@ class Collector:
         batch: StoredBatch,
         call: OpenCall,
         line: ResultLine,
-        found: dict[int, JobProduct],
+        products_by_id: dict[int, JobProduct],
     ) -> None:
         """Record one line of the results: a reply, or why there is none."""
         question = self._question(call)
-        group = still_asked(call, question, found)
+        group = still_asked(call, question, products_by_id)
         in_flight = in_flight_of(batch, call, question, group, self._context)
         try:
             reply = await self._service.reply(line, in_flight.request)
@@ -245,14 +245,14 @@ class Collector:
 
 
 def still_asked(
-    call: OpenCall, question: Question, found: dict[int, JobProduct]
+    call: OpenCall, question: Question, products_by_id: dict[int, JobProduct]
 ) -> list[JobProduct]:
     """The products of the call that still need its answer."""
     asked = zip(call.product_ids, call.question_fingerprints, strict=True)
     return [
         product
         for product_id, fingerprint in asked
-        if (product := found.get(product_id)) is not None
+        if (product := products_by_id.get(product_id)) is not None
         and product.question_fingerprint == fingerprint
         and not any(step in product.answers for step in question.steps)
         and all(needed in product.answers for needed in question.needs)

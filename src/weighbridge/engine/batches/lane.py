@@ -190,20 +190,20 @@ class BatchLane:
                 connection, provider.name, simulated=provider.simulated
             )
 
-    async def _after_failure(self, error: ProviderError, times: int) -> Trouble:
-        """Decide about a failure of the Batch API, after `times` failures before it: returns when
-        to try again; stops the queue if that is of no use.
+    async def _after_failure(self, error: ProviderError, earlier_failures: int) -> Trouble:
+        """Decide when to try again after a failure of the Batch API; stop the queue if that is of
+        no use.
         """
-        action = decide(error, times, 1, self._context.random_source.random())
+        action = decide(error, earlier_failures, 1, self._context.random_source.random())
         if isinstance(action, StopQueue) or (
-            isinstance(action, GiveUp) and times + 1 >= REFUSALS_BEFORE_STOP
+            isinstance(action, GiveUp) and earlier_failures + 1 >= REFUSALS_BEFORE_STOP
         ):
             await self._failures.stop_queue(action.reason)
-        pause_s = min(LONGEST_POLL_S, self.tick_s * 2.0 ** min(times, 10))
+        pause_s = min(LONGEST_POLL_S, self.tick_s * 2.0 ** min(earlier_failures, 10))
         if isinstance(error, RateLimited) and error.retry_after_s:
             pause_s = max(pause_s, min(LONGEST_POLL_S, error.retry_after_s))
         say_trouble(error, pause_s)
-        return Trouble(times + 1, self._context.clock.monotonic_s() + pause_s)
+        return Trouble(earlier_failures + 1, self._context.clock.monotonic_s() + pause_s)
 
     # Batches that are under way -------------------------------------------------------------------
 

@@ -137,6 +137,8 @@ class Preparer:
         return most - enqueued_tokens
 
     async def _caps(self) -> list[Budget]:
+        """The caps on money that apply now."""
+
         async def read_budgets() -> list[Budget]:
             async with self._context.database.transaction() as connection:
                 return await budgets.lock(connection, self._context.clock.now())

@@ -125,6 +125,7 @@ class FencedQueries(Queries):
     async def log_jobs(
         self, job_status: list[tuple[Job, JOB_STATUS, TracebackRecord | None]]
     ) -> None:
+        """Mark these jobs as ended, except those that another worker holds now."""
         held = await self._still_held([job.id for job, _, _ in job_status])
         if ended := [entry for entry in job_status if entry[0].id in held]:
             await super().log_jobs(ended)

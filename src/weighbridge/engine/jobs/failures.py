@@ -81,7 +81,7 @@ class Failures:
         await self._context.governor.report_failure(in_flight.permit, error)
         if isinstance(error, RateLimited) and error.is_about_day:
             with suppress(*DATABASE_ERRORS):
-                await self._context.brake.day_is_over(error)
+                await self._context.brake.hold_until_day_limit_resets(error)
         refused = self._refusal_history(in_flight, error)
         history = self._stuck_history(in_flight, error)
         is_stuck = await self._is_stuck(error, failures)
@@ -150,8 +150,8 @@ class Failures:
         return action
 
     async def _record(self, in_flight: InFlightCall, call: CallRecord) -> None:
-        """Record the call; its products stay in the group and share what it cost, as an empty reply
-        does.
+        """Record the call, and what it cost for each product if its reply was empty but billed; the
+        products stay in the group.
         """
         wasted = cost_shares_usd(in_flight.group, call)
         for product in in_flight.group if wasted else ():
@@ -180,7 +180,7 @@ class Failures:
         """Why the queue must stop, for the operator, if too many probes in a row were billed for
         empty replies; else None.
         """
-        since = self._context.governor.breaker.pays_in_vain_since
+        since = self._context.governor.breaker.empty_replies_began_at
         if since is None:
             return None
         provider = self._context.provider.name

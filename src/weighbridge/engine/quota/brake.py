@@ -47,7 +47,7 @@ MOST_PROBES: Final = 5
 
 
 class Brake:
-    """Judges bad calls, and puts and lifts holds; one per process."""
+    """Judges bad calls, and stores and lifts holds; one per process."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class Brake:
 
         Returns why the queue must stop, for the operator; None if it need not.
         """
-        # Of several bad calls at once the first is judged; the others find the hold that it put.
+        # Of several bad calls at once the first is judged; the others find its hold.
         async with self._one_at_a_time:
             hold = await self._database_retry(lambda: self._judge(product_ids, words))
             if hold is None:
@@ -114,7 +114,9 @@ class Brake:
         return hold.reason if hold.probes >= MOST_PROBES else None
 
     async def _judge(self, product_ids: Sequence[int], words: str) -> Hold | None:
-        """The hold that applies after a bad call, put if it is new; None if there is none."""
+        """The hold that applies after a bad call, which is stored here if it is new; None if the
+        evidence is not enough for one.
+        """
         account = self._provider.name
         async with self._database.transaction() as connection:
             hold = await holds.load(connection, account)
@@ -140,8 +142,8 @@ class Brake:
             await holds.put(connection, account, hold)
             return hold
 
-    async def day_is_over(self, error: RateLimited) -> None:
-        """After a 429 of a limit per day, put a hold until the limit resets, and publish it."""
+    async def hold_until_day_limit_resets(self, error: RateLimited) -> None:
+        """After a 429 of a limit per day, store a hold until the limit resets, and publish it."""
         wait_s = error.retry_after_s if error.retry_after_s is not None else RESET_UNKNOWN_S
         if wait_s < LEAST_DAY_WAIT_S:
             return

@@ -70,11 +70,11 @@ class QueueBreaker:
         await self.publish()
 
     @property
-    def pays_in_vain_since(self) -> datetime | None:
+    def empty_replies_began_at(self) -> datetime | None:
         """When the present series of billed empty replies began, if it is too long to pay for more
         of them; else None.
         """
-        if not self._breaker.pays_in_vain:
+        if not self._breaker.has_too_many_billed_probes:
             return None
         age_s = self._clock.monotonic_s() - self._breaker.first_failure_s
         return self._clock.now() - timedelta(seconds=age_s)

@@ -360,6 +360,7 @@ class Governor:
         return permits
 
     def _begun(self, permit: Permit) -> None:
+        """Count a call that got its permit as in flight."""
         self.traffic.began(permit.cost)
         self._feedback.began(permit)
         if permit.is_probe:
