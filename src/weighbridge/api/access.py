@@ -264,6 +264,7 @@ class BehindProxy:
         await self.app(scope, receive, send)
 
     def _is_trusted(self, address: str) -> bool:
+        """Whether the address is that of a trusted proxy."""
         try:
             parsed = ipaddress.ip_address(address)
         except ValueError:

@@ -202,6 +202,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a place for the new connection, and start the timer for its headers."""
         self._real_transport = transport
         super().connection_made(_LingeringTransport(transport, self))  # type: ignore[arg-type]
         self._address = self.client[0] if self.client else ""
@@ -210,6 +211,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
+        """Free the place of the connection."""
         self._stop_timer()
         self.is_refused = True
         self.places.leave(self, self._address, had_place=self._has_place)
@@ -238,6 +240,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     @override
     def shutdown(self) -> None:
+        """Close the connection for the server's shutdown, at once if it was refused."""
         if self.is_refused:
             self._real_transport.close()
         else:
@@ -295,6 +298,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     @override
     def on_message_complete(self) -> None:
+        """Expect the headers of the next request from now on."""
         if not self.is_refused:
             self._in_head = True
             self._stop_timer()
@@ -371,6 +375,7 @@ class GuardedProtocol(HttpToolsProtocol):
         return not self.cycle.response_started and not self.pipeline
 
     def _write_refusal(self, status: int) -> None:
+        """Send the problem of `_REFUSALS` with this status."""
         name, title, detail = _REFUSALS[status]
         answer = problem_response("/", status, name, title, detail, headers={"Connection": "close"})
         head = [b"HTTP/1.1 %d %b" % (status, title.encode())]

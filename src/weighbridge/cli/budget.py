@@ -59,7 +59,7 @@ def budget(
 
     caps = _caps(remove or (), {"day": per_day, "month": per_month})
 
-    async def act(database: Database) -> list[Budget]:
+    async def change_and_read(database: Database) -> list[Budget]:
         if caps:
             await set_budgets(database, caps)
         if Removable.CATALOGUES in (remove or ()):
@@ -68,7 +68,7 @@ def budget(
             await record_command(database, "changed the budget", detail={**caps})
         return await read_budgets(database, SystemClock())
 
-    found = with_database(data_dir, act)
+    found = with_database(data_dir, change_and_read)
     if as_json:
         print_json(
             {
@@ -84,7 +84,7 @@ def budget(
             }
         )
     elif found:
-        out.print(_table(found))
+        out.print(_budgets_table(found))
     else:
         out.print("No budget is set: only the provider's own limits cap the spending.")
 
@@ -108,7 +108,7 @@ def _caps(
     return caps
 
 
-def _table(found: list[Budget]) -> Table:
+def _budgets_table(found: list[Budget]) -> Table:
     table = Table.grid(padding=(0, 2))
     for budget in found:
         table.add_row(

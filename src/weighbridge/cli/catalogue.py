@@ -75,7 +75,7 @@ def import_catalogue(
     telemetry.configure_logging(settings.log_format, settings.log_level)
     options = reading.options(settings.field_limits)
 
-    async def act(catalogue: OpenCatalogue) -> Imported:
+    async def import_and_record(catalogue: OpenCatalogue) -> Imported:
         async with open_application(settings) as app:
             imported = await import_catalogue(app.database, catalogue, lane=lane)
             await record_import(app, imported.result, file)
@@ -84,7 +84,7 @@ def import_catalogue(
 
     with OpenCatalogue(file, options) as catalogue:
         settle_doubts(catalogue, options.given)
-        imported = run_async(act(catalogue))
+        imported = run_async(import_and_record(catalogue))
     if as_json:
         print_json(import_document(imported))
     else:
@@ -144,7 +144,7 @@ def export(
     paths = [(name, out_dir / file_name("results", name)) for name in chosen]
     wanted = Filter(unchecked=unchecked, corrected=corrected)
 
-    async def act() -> int:
+    async def export_and_record() -> int:
         async with open_application(settings) as app:
             codes = None if wanted.is_everything else await codes_of(app.database, wanted)
             exported = await export_results(
@@ -159,7 +159,7 @@ def export(
             await record_export(app, exported, [path for _, path in paths])
             return exported.products
 
-    count = run_async(act())
+    count = run_async(export_and_record())
     files = [str(path) for _, path in paths]
     if as_json:
         print_json({"products": count, "files": files})

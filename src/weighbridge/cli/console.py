@@ -48,6 +48,7 @@ class PlainConsole(Console):
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
+        """Render with control characters made visible."""
         if (
             isinstance(renderable, Text)
             and (shown := visible(renderable.plain)) != renderable.plain
@@ -64,6 +65,7 @@ class MessageConsole(PlainConsole):
 
     @override
     def print(self, *objects: Any, **options: Any) -> None:
+        """Print to stderr, or log each line if the log format is JSON."""
         if not telemetry.is_json():
             super().print(*objects, **options)
             return

@@ -43,6 +43,7 @@ def doctor(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
 
 
 def _print_examination(examination: Examination) -> None:
+    """Print that all rules hold, or each broken rule with examples and what to do."""
     if examination.is_sound:
         out.print(f"Sound: {examination.checks} rules hold.")
     for finding in examination.findings:

@@ -53,10 +53,10 @@ def status(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     from weighbridge.service.queue import queue_status
     from weighbridge.service.status_view import status_document
 
-    async def act(database: Database) -> QueueStatus:
+    async def status_now(database: Database) -> QueueStatus:
         return await queue_status(database, SystemClock())
 
-    look = with_database(data_dir, act)
+    look = with_database(data_dir, status_now)
     if as_json:
         print_json(status_document(look))
     else:
@@ -146,7 +146,7 @@ def config(
     if values:
         check_config(values)
 
-    async def act(database: Database) -> dict[str, Any]:
+    async def change_and_read(database: Database) -> dict[str, Any]:
         if not values:
             return await read_config(database)
         previous, current = await configure(database, values)
@@ -154,7 +154,7 @@ def config(
         await record_command(database, "changed the configuration", detail=changed)
         return current
 
-    current = with_database(data_dir, act)
+    current = with_database(data_dir, change_and_read)
     if as_json:
         print_json(current)
         return
@@ -211,6 +211,7 @@ def _assignment(text: str) -> tuple[str, Any]:
 
 
 def _print_document(document: dict[str, Any], as_json: bool) -> None:
+    """Print the document as JSON, or only its message."""
     if as_json:
         print_json(document)
     else:

@@ -235,6 +235,7 @@ def _file_lines(report: CatalogueReport) -> Iterator[str]:
 
 
 def _columns_table(columns: Sequence[ColumnUse]) -> Table:
+    """A table with a row for each used column: what it is read as, why, and samples."""
     table = Table(box=None, padding=(0, 2), header_style="dim")
     for title in ("column", "taken as", "why", "samples"):
         table.add_column(title, overflow="fold")
@@ -273,6 +274,7 @@ def _unused_lines(report: CatalogueReport) -> Iterator[str]:
 
 
 def _counts_line(report: CatalogueReport) -> str:
+    """How many rows became products, were rejected or passed over, in one line."""
     parts = [counted(report.products, "product"), f"{report.noted_products:,} of them with notes"]
     parts.append(f"{counted(report.rejected_rows, 'row')} rejected")
     parts += [_passed_over(count, what) for what, count in report.passed_over.items()]

@@ -58,6 +58,7 @@ def serve(
 
 
 def _is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

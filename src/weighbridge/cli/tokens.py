@@ -43,12 +43,12 @@ def add(
     from weighbridge.service.access.tokens import Role, add_token
     from weighbridge.store.database import Database
 
-    async def act(database: Database) -> str:
+    async def add_and_record(database: Database) -> str:
         token = await add_token(database, name, Role(role))
         await record_command(database, "added a token", name, {"role": role})
         return token
 
-    token = with_database(data_dir, act)
+    token = with_database(data_dir, add_and_record)
     if as_json:
         print_json({"name": name, "role": role, "token": token})
         return
@@ -91,9 +91,9 @@ def revoke(name: NameArgument, data_dir: DataDirOption = None) -> None:
     from weighbridge.service.access.tokens import revoke_token
     from weighbridge.store.database import Database
 
-    async def act(database: Database) -> None:
+    async def revoke_and_record(database: Database) -> None:
         await revoke_token(database, name)
         await record_command(database, "revoked a token", name)
 
-    with_database(data_dir, act)
+    with_database(data_dir, revoke_and_record)
     out.print(f"The token {name} is revoked.", highlight=False)

@@ -69,6 +69,7 @@ class OpenAIBatches(BatchService):
 
     @override
     def line(self, key: str, request: CallRequest) -> bytes:
+        """The request as a JSON line of an input file, with the key as `custom_id`."""
         # A batch is a tier of its own.
         body = encoded_body(request, self._model, replace(self._capabilities(), tier=None))
         frame = to_json({"custom_id": key, "method": "POST", "url": URL})
@@ -76,6 +77,7 @@ class OpenAIBatches(BatchService):
 
     @override
     async def check(self) -> None:
+        """List one batch, which costs nothing; raises NoBatchApi if there is no such route."""
         try:
             await self._sdk.client.batches.list(limit=1)
         except openai.APIStatusError as error:
@@ -100,6 +102,7 @@ class OpenAIBatches(BatchService):
 
     @override
     async def create(self, file_id: str, key: str) -> RemoteBatch:
+        """Submit the file as a batch, with the key in its metadata."""
         try:
             batch = await self._sdk.client.batches.create(
                 input_file_id=file_id,
@@ -113,6 +116,7 @@ class OpenAIBatches(BatchService):
 
     @override
     async def find(self, file_id: str, key: str) -> RemoteBatch | None:
+        """The first listed batch with this input file or this key; None if there is none."""
         try:
             async for batch in self._sdk.client.batches.list(limit=100):
                 if batch.input_file_id == file_id or (batch.metadata or {}).get(KEY_NAME) == key:
@@ -123,6 +127,7 @@ class OpenAIBatches(BatchService):
 
     @override
     async def look(self, batch_id: str) -> RemoteBatch | None:
+        """The batch as it stands now; None when the provider does not know it."""
         try:
             return _as_remote_batch(await self._sdk.client.batches.retrieve(batch_id))
         except openai.NotFoundError:
@@ -132,6 +137,7 @@ class OpenAIBatches(BatchService):
 
     @override
     async def results(self, file_id: str) -> ResultFile:
+        """The results in the file; `is_missing` is set when the provider does not have it."""
         try:
             response = await self._sdk.client.files.content(file_id, timeout=FILE_TIMEOUT_S)
         except openai.NotFoundError:
@@ -142,6 +148,7 @@ class OpenAIBatches(BatchService):
 
     @override
     async def reply(self, line: ResultLine, request: CallRequest) -> CallReply:
+        """The reply in a line. Raises the `ProviderError` that a call would have raised."""
         try:
             completion = await self._completion(line)
         except (*FAILURES, UnusableReply) as error:

@@ -118,6 +118,7 @@ class NetworkTransport(httpx2.AsyncBaseTransport):
 
     @override
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """The whole response to a request of the SDK's client."""
         body = await request.aread()
         received = await self._network.send(request.method, address_of(request), body)
         return as_response(received, request)

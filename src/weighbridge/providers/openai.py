@@ -192,6 +192,7 @@ class OpenAIProvider(Provider):
     @property
     @override
     def notices(self) -> tuple[str, ...]:
+        """Sentences on the model's shutdown and on a refused reasoning effort, if any."""
         shutdown = self._shutdown_notice()
         refused = self._capabilities.effort_notice(self._at.host)
         said = (shutdown.text if shutdown else None, refused)
@@ -203,6 +204,7 @@ class OpenAIProvider(Provider):
 
     @override
     def learned(self) -> Mapping[str, Any]:
+        """Capabilities (with the form that is known to work), limits and cache saving, as JSON."""
         proven = replace(self._capabilities, form=self._proven_form)
         return {
             **proven.dump(),
@@ -214,6 +216,7 @@ class OpenAIProvider(Provider):
 
     @override
     def recall(self, learned: Mapping[str, Any]) -> None:
+        """Take over capabilities, cache saving and batch limit from an earlier process."""
         self._capabilities = self._capabilities.recalled(learned)
         self._proven_form = self._capabilities.form
         self._cache.saving_usd = float(learned.get(CACHE_SAVING) or 0.0)
@@ -370,7 +373,9 @@ class OpenAIProvider(Provider):
 
     @override
     async def check(self) -> None:
-        """Also learns the model's context size, and whether a simulator is behind the address."""
+        """Check key, address and model; learns the model's context size, and whether the address
+        is that of a simulator.
+        """
         today = self._clock.now().date()
         facts = await check_model(
             self._sdk.client, self._target(), today=today, is_local=self._is_local

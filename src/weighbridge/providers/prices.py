@@ -65,7 +65,7 @@ def _published(model: str, provider_name: str) -> Price:
     """USD per million tokens from genai-prices; `UNKNOWN` where it has no price per token."""
     from genai_prices import Usage, calc_price
 
-    def per_million(usage: Usage) -> Decimal:
+    def usd_per_million(usage: Usage) -> Decimal:
         if provider_name == "openai":
             cost = calc_price(usage, model, provider_id="openai")
         else:
@@ -73,7 +73,7 @@ def _published(model: str, provider_name: str) -> Price:
         return cost.total_price * 1_000_000 / _SAMPLE_TOKENS
 
     def sample(**tokens: int) -> Callable[[], Decimal]:
-        return lambda: per_million(Usage(**tokens))
+        return lambda: usd_per_million(Usage(**tokens))
 
     many = _SAMPLE_TOKENS
     try:

@@ -352,5 +352,6 @@ def _server_error(limit_headers: list[Header]) -> Response:
 def _error(
     status: int, message: str, kind: str, code: str | None, headers: list[Header]
 ) -> Response:
+    """An error response with the body that OpenAI sends."""
     body = {"error": {"message": message, "type": kind, "param": None, "code": code}}
     return json_response(body, status, headers)

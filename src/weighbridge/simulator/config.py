@@ -151,6 +151,7 @@ def with_outage(plan: FaultPlan, from_s: float, to_s: float) -> FaultPlan:
 
 
 def _parse_name(name: str) -> Fault:
+    """The fault of this name. Raises InputError that lists all names."""
     try:
         return Fault(name)
     except ValueError:

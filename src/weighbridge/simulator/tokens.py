@@ -35,6 +35,7 @@ class _Pieces(dict[bytes, int]):
     """The number of tokens by piece of text, each counted when it is first asked for."""
 
     def __missing__(self, piece: bytes) -> int:
+        """Count the tokens of a new piece, and remember the number unless the piece is long."""
         count = len(_encoding().encode_ordinary(piece.decode("utf-8", "surrogatepass")))
         if len(piece) <= _LONGEST_PIECE:
             if len(self) >= _PIECES_KEPT:

@@ -23,6 +23,7 @@ _INLINE_SCRIPT: Final = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
 def _make_page() -> str:
+    """The HTML of the Swagger UI page."""
     page = get_swagger_ui_html(
         openapi_url="/openapi.json",
         title="Weighbridge API",

@@ -42,10 +42,10 @@ def backup(
             f"{file.absolute().parent} is not a folder. Choose an existing one; nothing was written."
         )
 
-    async def act(database: Database) -> Manifest:
+    async def write_file(database: Database) -> Manifest:
         return await write_backup(database, file, SystemClock(), overwrite=yes)
 
-    _print_manifest("Backed up", file, with_database(data_dir, act), as_json)
+    _print_manifest("Backed up", file, with_database(data_dir, write_file), as_json)
 
 
 def restore(
@@ -63,12 +63,12 @@ def restore(
     if not file.is_file():
         raise InputError(f"{file} does not exist. Give a file that `weighbridge backup` wrote.")
 
-    async def act(database: Database) -> Manifest:
+    async def restore_and_record(database: Database) -> Manifest:
         manifest = await restore_backup(database, file, overwrite=yes)
         await record_command(database, "restored a backup", file.name)
         return manifest
 
-    _print_manifest("Restored", file, with_database(data_dir, act), as_json)
+    _print_manifest("Restored", file, with_database(data_dir, restore_and_record), as_json)
 
 
 def _print_manifest(done: str, file: Path, manifest: Manifest, as_json: bool) -> None:

@@ -45,7 +45,7 @@ def notices(
     if as_json:
         print_json({"notices": [{**asdict(sent), "state": sent.state} for sent in found]})
     elif found:
-        out.print(_table(found))
+        out.print(_notices_table(found))
     else:
         out.print(
             "No notice was sent so far. To get notices, set WEIGHBRIDGE_WEBHOOK_URL or "
@@ -53,7 +53,7 @@ def notices(
         )
 
 
-def _table(found: list[Sent]) -> Table:
+def _notices_table(found: list[Sent]) -> Table:
     table = Table.grid(padding=(0, 2))
     for sent in found:
         table.add_row(
@@ -83,10 +83,10 @@ def _send_test(data_dir: DataDirOption, as_json: bool) -> None:
             "WEIGHBRIDGE_WEBHOOK_SECRET, or WEIGHBRIDGE_NOTIFY_COMMAND."
         )
 
-    async def act(database: Database) -> dict[Channel, str | None]:
+    async def send(database: Database) -> dict[Channel, str | None]:
         return await send_test(database, carriers, SystemClock())
 
-    outcome = with_database(data_dir, act)
+    outcome = with_database(data_dir, send)
     if as_json:
         print_json({channel.value: error or "delivered" for channel, error in outcome.items()})
     else:

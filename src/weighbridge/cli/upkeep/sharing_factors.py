@@ -58,6 +58,7 @@ def factors(
 
 
 async def _take_back(database: Database) -> FactorUpload:
+    """Withdraw the uploaded factors; returns that upload."""
     from weighbridge.service.access.audit import command_line_user
     from weighbridge.service.upkeep.own_factors import take_factors_back
 
@@ -72,13 +73,13 @@ def _upload_or_show(file: Path | None, data_dir: Path | None) -> FactorsState:
 
     in_use = factors_in_use(load_settings(data_dir=data_dir))
 
-    async def act(database: Database) -> FactorsState:
+    async def upload_or_show(database: Database) -> FactorsState:
         if file is None:
             return await factors_state(database, in_use)
         content = _read(file)
         return await upload_factors(database, in_use, file.name, content, command_line_user())
 
-    return with_database(data_dir, act)
+    return with_database(data_dir, upload_or_show)
 
 
 def _read(file: Path) -> bytes:
@@ -90,6 +91,7 @@ def _read(file: Path) -> bytes:
 
 
 def _print_state(found: FactorsState) -> None:
+    """Print which factors are in use, how many are the user's own, and the uploads."""
     out.print(Text(f"Factors: {found.name} {found.version}", style="bold"), soft_wrap=True)
     if found.current is None:
         out.print("No factors are uploaded.")

@@ -107,6 +107,7 @@ def _until_s(then: str, now: str | None) -> float | None:
 
 
 def _http_date(text: str | None) -> datetime | None:
+    """The moment of an HTTP date, UTC if it names no zone; None for other text."""
     try:
         moment = parsedate_to_datetime(text or "")
     except (ValueError, OverflowError):

@@ -179,7 +179,7 @@ def _encoded(document: Any) -> str:
 
 
 def _usage(counted: Mapping[str, Any], request: CallRequest, text: str) -> Usage:
-    """The provider's own count, or an estimate where it does not count.
+    """The tokens of a call: as the provider counted them, or an estimate where it does not count.
 
     An estimate is nearer to the truth than 0, which would make such a server look free and idle.
     """

@@ -166,6 +166,7 @@ class Analyst:
         ]
 
         def write_object(scene: Scene) -> Json:
+            """The object for this scene; its lists are given what is already written."""
             row: dict[str, Json] = {}
             scene = Scene(
                 scene.products, scene.seed, scene.product, scene.portrait, scene.line, row
@@ -202,6 +203,7 @@ class Analyst:
         lines = self._lines(item, name)
 
         def write_array(scene: Scene) -> Json:
+            """The list of entries for all products, or for the lines of one product's bill."""
             if scene.portrait is None and per_product:
                 return [
                     write(Scene(scene.products, scene.seed, product, portray(product, scene.seed)))
@@ -376,7 +378,8 @@ def _enum_writer(name: str, index: EnumIndex) -> Writer:
     is_process, is_material = "process" in label, "material" in label
     is_basis = _BASIS in label
 
-    def write(scene: Scene) -> Json:
+    def choose_value(scene: Scene) -> Json:
+        """The value of the enum for this product or line."""
         portrait, line = scene.portrait, scene.line
         if line is not None:
             if is_process and line.process:
@@ -393,7 +396,7 @@ def _enum_writer(name: str, index: EnumIndex) -> Writer:
         best = index.best(portrait.bag)
         return index.values[portrait.digest[2] % len(index.values) if best is None else best]
 
-    return write
+    return choose_value
 
 
 def _number_writer(name: str, node: Mapping[str, Any], *, whole: bool) -> Writer:
@@ -403,11 +406,11 @@ def _number_writer(name: str, node: Mapping[str, Any], *, whole: bool) -> Writer
     if not whole and node.keys().isdisjoint(("minimum", "maximum")):
         return amount
 
-    def write(scene: Scene) -> Json:
+    def write_number(scene: Scene) -> Json:
         value = min(most, max(least, amount(scene)))
         return round(value) if whole else value
 
-    return write
+    return write_number
 
 
 def _amount_for(label: str) -> Callable[[Scene], float]:
@@ -444,7 +447,8 @@ def _boolean_writer(name: str, *, nullable: bool) -> Writer:
     label = name.lower()
     about_mass = "plausible" in label or "realistic" in label
 
-    def write(scene: Scene) -> Json:
+    def write_boolean(scene: Scene) -> Json:
+        """True, False or None for this product."""
         portrait = scene.portrait
         if portrait is None:
             return True
@@ -456,7 +460,7 @@ def _boolean_writer(name: str, *, nullable: bool) -> Writer:
             return portrait.given_mass_kg is None
         return True
 
-    return write
+    return write_boolean
 
 
 def _text_writer(name: str) -> Writer:
@@ -467,7 +471,8 @@ def _text_writer(name: str) -> Writer:
     is_code, is_name = name in CODE_FIELDS, "name" in label
     is_material, is_process = "material" in label, "process" in label
 
-    def write(scene: Scene) -> Json:
+    def write_text(scene: Scene) -> Json:
+        """The text for this product or line."""
         portrait, line, product = scene.portrait, scene.line, scene.product
         if portrait is None or product is None:
             return "simulated"
@@ -484,4 +489,4 @@ def _text_writer(name: str) -> Writer:
             ]
         )
 
-    return write
+    return write_text

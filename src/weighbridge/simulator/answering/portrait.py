@@ -131,6 +131,7 @@ def portray(product: Mapping[str, Any], seed: int) -> Portrait:
 
 @lru_cache(maxsize=32_768)
 def _portray(code: str, name: str, description: str, mass_kg: float | None, seed: int) -> Portrait:
+    """As `portray`, from the product's fields; `mass_kg` is the given mass, None without one."""
     description = description[:_DESCRIPTION_CHARACTERS]
     digest = hashlib.blake2b(
         "\0".join((str(seed), code, name, description, str(mass_kg))).encode("utf-8", "replace"),

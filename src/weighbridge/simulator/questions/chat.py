@@ -217,6 +217,7 @@ def check_chat_request(request: Any, config: SimulatorConfig, shelf: SchemaShelf
 
 
 def _messages(request: Mapping[str, Any]) -> list[Any]:
+    """The messages of a request, at least one. Raises ApiFault without any."""
     messages = request.get("messages")
     if not isinstance(messages, list) or not messages:
         raise ApiFault(
