@@ -26,11 +26,16 @@ if TYPE_CHECKING:
     from fastapi import Request
 
 JSON_BYTES: Final = 1_000_000
+"""The most bytes of a JSON body, unless a route sets another limit."""
 LONGEST_INTEGER: Final = 1_000
+"""Integers with this many digits or more are read as floats."""
 FLUSH_BYTES: Final = 1 << 20
 SMALL_FIELD_BYTES: Final = 10_000
+"""The most bytes of a form field that is not a file."""
 MOST_PARTS: Final = 100
+"""The most parts of a form."""
 SHOWN_NAME: Final = 120
+"""The most characters of a file name that are shown, counted from its end."""
 FILE_TYPES: Final = {
     "application/json": "json",
     "application/x-ndjson": "jsonl",

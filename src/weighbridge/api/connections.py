@@ -38,6 +38,7 @@ HEAD_WITHIN_S: Final = 15.0
 the end of the headers.
 """
 SPARE_HEAD_WITHIN_S: Final = 3.0
+"""As HEAD_WITHIN_S, for a connection in a spare place."""
 MOST_SPARE_HEAD_BYTES: Final = 4_096
 """The most bytes of request line and headers in a spare place: enough for a health check."""
 BODY_SILENCE_S: Final = 30.0
@@ -49,14 +50,19 @@ refused.
 MOST_DROPPED_BYTES: Final = 256_000_000
 """The most bytes that are read and dropped after the answer before the connection is aborted."""
 DROPPING_WITHIN_S: Final = 120.0
+"""The longest time that bytes are read and dropped after the answer."""
 DROPPING_SILENCE_S: Final = 15.0
+"""The longest pause between such bytes before the connection is closed."""
 MOST_CONNECTIONS: Final = 700
+"""Connections with an ordinary place, from all addresses together."""
 MOST_PER_ADDRESS: Final = 400
+"""Connections with an ordinary place from one address."""
 SPARE_PLACES: Final = 2_500
 """Connections beyond MOST_CONNECTIONS that are accepted for health checks only: more than arrive
 while one health check is read and answered.
 """
 LEAST_SPARE_PLACES: Final = 64
+"""Spare places even if the process has few file descriptors."""
 OTHER_FILES: Final = 300
 """File descriptors kept free for everything else: the database, the provider, uploads."""
 HEALTH_PATHS: Final = frozenset({b"/healthz", b"/readyz"})

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 PROBLEM_JSON: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:weighbridge:problem:"
 RETRY_AFTER_S: Final = 5
+"""Seconds in the Retry-After header of a 503."""
 MOST_SHOWN: Final = 1_000
 """The most cells of a refused file that one problem names."""
 

@@ -102,7 +102,9 @@ def _caps(
     }
     for period, cap in new_caps_usd.items():
         if cap is not None and period in caps:
-            raise InputError(f"--per-{period} and --remove {period} contradict each other.")
+            raise InputError(
+                f"--per-{period} and --remove {period} contradict each other. Give only one of them."
+            )
         if cap is not None:
             caps[period] = cap
     return caps

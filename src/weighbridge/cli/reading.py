@@ -185,7 +185,9 @@ class RunOptions:
 # The report ----------------------------------------------------------------------------------
 
 _SAMPLE_CHARACTERS = 24
+"""The most characters shown of a sample from a column."""
 _REASONS = 10
+"""The most reasons for rejected rows, or for notes, that are printed."""
 
 
 def print_report(

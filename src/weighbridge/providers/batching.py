@@ -41,6 +41,7 @@ KEY_NAME: Final = "weighbridge_batch"
 """The name of the metadata that carries the key of a batch."""
 URL: Final = f"/v1{QUESTIONS}"
 FILE_TIMEOUT_S: Final = 600.0
+"""Seconds to wait for the next bytes of a file that is uploaded or fetched."""
 _NO_SUCH_ENDPOINT: Final = frozenset({400, 404, 405, 501})
 _NOT_FOUND: Final = 404
 
@@ -216,7 +217,7 @@ def _as_remote_batch(batch: Batch) -> RemoteBatch:
         status = BatchStatus(batch.status)
     except ValueError:
         raise ProviderOverloaded(
-            f"Batch {batch.id} has an unknown status: {batch.status}"
+            f"Batch {batch.id} has a status that Weighbridge does not know: {batch.status}"
         ) from None
     counts = batch.request_counts
     problems = (batch.errors.data or []) if batch.errors else []

@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     from weighbridge.clock import Clock
 
 _SLOW_FACTOR: Final = 10.0
+"""The fault "slow" multiplies the latency by this."""
 _SLOW_LEAST_S: Final = 5.0
+"""The shortest latency with the fault "slow"."""
 _GATEWAY_PAGE: Final = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n"
     b"<hr><center>simulated</center>\r\n</body>\r\n</html>\r\n"

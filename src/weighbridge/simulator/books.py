@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from weighbridge.simulator.prompt_cache import Cached
 
 _REMEMBERED_PROMPTS: Final = 1_000_000
+"""The most questions, and the most answers, that `Memory` holds."""
 
 
 class SlidingMinute:

@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from weighbridge.simulator.questions.chat import ChatRequest
 
 _CACHE_LEAST_TOKENS: Final = 1024
+"""Shorter beginnings are not cached."""
 _CACHE_STEP_TOKENS: Final = 128
+"""Older models cache in multiples of so many tokens."""
 _CACHE_LIFE_S: Final = 600.0
+"""How long a whole beginning stays cached after its last use (older models)."""
 _BREAKPOINT_LIFE_S: Final = 1_800.0
+"""How long a beginning up to a breakpoint stays cached after its last use."""
 _CACHE_ENTRIES: Final = 4096
 
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from weighbridge.simulator.config import SimulatorConfig
 
 REMEMBERED: Final = 100_000
+"""The most calls that are stored."""
 _PAGE: Final = 20
+"""Entries of a page by default."""
 _LONGEST_PAGE: Final = 100
 
 

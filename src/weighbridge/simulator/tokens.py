@@ -22,7 +22,9 @@ a JSON string ends.
 """
 _SAME_DIGIT: Final = bytes.maketrans(b"123456789", b"000000000")
 _LONGEST_PIECE: Final = 256
+"""Longer pieces, in bytes, are counted each time."""
 _PIECES_KEPT: Final = 100_000
+"""The most pieces whose number of tokens is remembered."""
 
 
 @lru_cache(maxsize=1)

@@ -17,6 +17,7 @@ from weighbridge.service.opening import check_database
 router = APIRouter(tags=["health"])
 
 ANSWER_WITHIN_S = 5.0
+"""Seconds within which the database must respond for /readyz."""
 
 
 class Health(Schema):

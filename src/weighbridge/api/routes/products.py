@@ -64,7 +64,9 @@ register_url_convertor("code", _CodeConvertor())
 
 Code = Annotated[str, Path(description="The product's code.", examples=["PROD-001"])]
 PAGE = 50
+"""Products on a page by default."""
 _FORM_BYTES = 100_000
+"""Bytes of a form around the picture itself."""
 
 
 def _empty_is(default: object) -> BeforeValidator:

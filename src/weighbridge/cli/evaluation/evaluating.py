@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 
 REASONS_SHOWN: Final = 20
+"""The most products that were left out whose reason is printed."""
 
 TruthOption = Annotated[
     Path,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from weighbridge.service.evaluation.questionnaires import CheckedAnswers, Questionnaire
 
 REFUSALS_SHOWN = 20
+"""The most refused answers, and rejected rows, that are printed."""
 
 AnswersOption = Annotated[
     list[Path] | None,

@@ -38,9 +38,12 @@ MOST_NOTES: Final = 8
 """The most products for which a note is printed."""
 _DETAILS: Final = ("proxy for ", "left out: ", "an attribute was dropped", "no country of origin")
 _BAR_WIDTH: Final = 10
+"""Characters of the longest bar."""
 _EIGHTHS: Final = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 _GAP: Final = 2
+"""Characters between two columns."""
 _LEAST_WIDTH: Final = 8
+"""The fewest characters to which a column is narrowed."""
 _STYLES: Final = {
     ProcessingStatus.PENDING: "dim",
     ProcessingStatus.PROCESSING: "cyan",

@@ -32,6 +32,7 @@ _INSIDE: Final = (
     "choices", "violations",
 )  # fmt: skip
 _DEEPEST: Final = 5
+"""The deepest level of nested objects in which an error is looked for."""
 HIDDEN: Final = 599
 """Replaces the status of an answer of status 200 that holds an error without a status of its own.
 """
@@ -39,6 +40,7 @@ _CODE: Final = re.compile(r"\w+_\w+")
 _TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _TAG: Final = re.compile(r"<[^<>]+>")
 _LONGEST_PLAIN: Final = 2_000
+"""The most bytes read of a plain text, and characters kept of a sentence."""
 _DAYS: Final = re.compile(r"per.?day|\b[rt]pd\b|daily|perday", re.IGNORECASE)
 _NOT_WORDS: Final = frozenset({"error", "null", "none", "failed"})
 

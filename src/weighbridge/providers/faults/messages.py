@@ -128,8 +128,9 @@ def stated_context(message: str) -> int | None:
 
 
 _NO_ANSWER_OF_AN_API: Final = (
-    "{where} answered with a page ({said}) before a key had ever worked: it may refuse the key, or "
-    "a firewall before it this machine. Check OPENAI_API_KEY and OPENAI_BASE_URL."
+    "{where} answered with a web page ({said}), and no call with this key has worked so far: it may "
+    "refuse the key, or a firewall in front of it may block this machine. Check OPENAI_API_KEY and "
+    "OPENAI_BASE_URL."
 )
 _SENTENCES: Final[Mapping[type[ProviderError], str]] = {
     QuotaExhausted: (

@@ -42,6 +42,7 @@ _SUCCESS: Final = frozenset({"0", "200", "ok", "success", "none", "null"})
 _DECODER: Final = json.JSONDecoder()
 _NOT_BLANK: Final = re.compile(r"\S")
 _MOST_DOCUMENTS: Final = 8
+"""The most JSON documents that are read from one body."""
 SHOWN: Final = 160
 """The most characters shown of an answer that could not be understood."""
 

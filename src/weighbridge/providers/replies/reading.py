@@ -51,6 +51,7 @@ the text.
 _LONGEST_COUNT: Final = 16
 """A count that comes as a text is read only if it has fewer digits than this."""
 _DEAREST_CALL_USD: Final = 1_000.0
+"""A stated cost of one call is not believed from this amount on."""
 _REASONING: Final = ("reasoning_content", "reasoning", "thinking")
 _EMPTY: Final = "{model} sent an empty completion without saying why."
 _ONLY_REASONING: Final = (

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S: Final = 10.0
 STANDARD_TIMEOUT_S: Final = 120.0
+"""Base time limit of a call to a hosted model in the standard tier."""
 FLEX_TIMEOUT_S: Final = 900.0
 """What the provider recommends for flex: https://developers.openai.com/api/docs/guides/flex-
 processing

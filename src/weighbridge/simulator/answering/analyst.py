@@ -24,7 +24,9 @@ CODE_FIELDS: Final = ("code", "product_code", "productCode", "sku", "id")
 _BASIS: Final = "basis"
 _MATERIAL_LISTS: Final = ("material", "bill", "bom", "component", "line")
 _TEXT_WORDS: Final = 12
+"""The most words of an invented sentence."""
 _MOST_LINES: Final = 8
+"""The most entries of a list for which the schema sets no maximum."""
 
 Json = Any
 

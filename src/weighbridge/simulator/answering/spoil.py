@@ -11,6 +11,7 @@ from weighbridge.simulator.answering.analyst import CODE_FIELDS
 from weighbridge.simulator.config import Fault
 
 IMPLAUSIBLE_FACTOR: Final = 1000
+"""The fault "implausible" multiplies every number by this."""
 
 Answer = dict[str, Any]
 
