@@ -14,11 +14,11 @@ from weighbridge.engine.database.heartbeat import HEARTBEAT_TIMEOUT, Heartbeat
 from weighbridge.engine.database.listener import Listener
 from weighbridge.engine.database.queue_driver import NEVER, make_manager
 from weighbridge.engine.quota.loop_yield import wait_until_set
-from weighbridge.planning.tokens import load_encoder
 from weighbridge.store import factor_uploads, jobs, products, queue_state, workers
 from weighbridge.store.database import DATABASE_ERRORS
 from weighbridge.store.jobs import ENTRYPOINT
 from weighbridge.store.queue_state import CHANNEL
+from weighbridge.tokenizer import tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -109,7 +109,7 @@ class Supervisor:
 
     async def start(self) -> None:
         """Start all loops as tasks; returns at once."""
-        load_encoder()  # half a second, which the first calls would otherwise wait for
+        tokenizer()  # 0.2 s, which the first calls would otherwise wait for
         self._manager.entrypoint(ENTRYPOINT, on_failure="hold")(self._run_job)
         self._heartbeat.start(self.heartbeat_timeout)
         self._listener.add(CHANNEL, lambda _: self._look_again())

@@ -11,24 +11,20 @@ from __future__ import annotations
 
 import json
 import re
-import warnings
 from collections import deque
 from functools import lru_cache
-from importlib import import_module
 from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.domain.calls import Identity
 from weighbridge.planning.image_tokens import UNKNOWN_IMAGE_PX, image_tokens, most_image_tokens
+from weighbridge.tokenizer import count_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from weighbridge.domain.calls import CallRequest
-
-ENCODING: Final = "o200k_base"
-LONGEST_PIECE: Final = 100_000  # characters; the encoder refuses texts of a million
 
 REMEMBERED_TEXTS: Final = 32_768
 """Number of texts whose token counts are remembered: more than the backlog has products. Takes a
@@ -69,33 +65,6 @@ REASONING_TOKENS: Final = 4_000
 """Some models write their reasoning before the answer. An answer that was cut off counts at most as
 twice the longest allowance of a retry plus this.
 """
-
-
-@lru_cache(maxsize=1)
-def _encode() -> Callable[[str], list[int]]:
-    """The function that encodes a text into tokens. It is loaded on first use: that takes half a
-    second, and most commands do not need it.
-    """
-    with warnings.catch_warnings():
-        # bpe-openai 0.1.4 reads its vocabulary through a function that Python 3.11 deprecates.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        encoding = import_module("bpe_openai").get_encoding(ENCODING)
-    encode: Callable[[str], list[int]] = encoding.encode_ordinary
-    return encode
-
-
-def load_encoder() -> None:
-    """Load the vocabulary now, so that no call has to wait for it."""
-    _encode()
-
-
-def count_tokens(text: str) -> int:
-    """Tokens of a text in the vocabulary of OpenAI's models since GPT-4o. Needs no network."""
-    encode = _encode()
-    return sum(
-        len(encode(text[start : start + LONGEST_PIECE]))
-        for start in range(0, len(text), LONGEST_PIECE)
-    )
 
 
 def content_tokens(content: str) -> int:

@@ -9,13 +9,10 @@ from __future__ import annotations
 import hashlib
 import re
 from functools import lru_cache
-from importlib import import_module
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final
 
-if TYPE_CHECKING:
-    import bpe_openai
+from weighbridge import tokenizer
 
-_ENCODING: Final = "o200k_base"
 _PIECE: Final = re.compile(rb'"?[^"]*(?:(?:(?<![^\W_])"|"(?!,))[^"]*)*')
 """A piece of a text that ends before a quotation mark between a letter or digit and a comma: where
 a JSON string ends.
@@ -27,18 +24,12 @@ _PIECES_KEPT: Final = 100_000
 """The most pieces whose number of tokens is remembered."""
 
 
-@lru_cache(maxsize=1)
-def _encoding() -> bpe_openai.Encoding:
-    """The tokenizer, loaded on first use: that takes half a second and a hundred megabytes."""
-    return cast("bpe_openai.Encoding", import_module("bpe_openai").get_encoding(_ENCODING))
-
-
 class _Pieces(dict[bytes, int]):
     """The number of tokens by piece of text, each counted when it is first asked for."""
 
     def __missing__(self, piece: bytes) -> int:
         """Count the tokens of a new piece, and remember the number unless the piece is long."""
-        count = len(_encoding().encode_ordinary(piece.decode("utf-8", "surrogatepass")))
+        count = tokenizer.count_tokens(piece.decode("utf-8", "surrogatepass"))
         if len(piece) <= _LONGEST_PIECE:
             if len(self) >= _PIECES_KEPT:
                 self.clear()
@@ -66,10 +57,14 @@ def count_tokens(text: str) -> int:
 
 
 def first_tokens(text: str, count: int) -> str:
-    """The first `count` tokens of a text; a character that the cut splits is left out."""
-    encoding = _encoding()
-    head: bytes = encoding.decode_bytes(encoding.encode_ordinary(text)[:count])
-    return head.decode("utf-8", "ignore")
+    """The text cut after `count` tokens, or before them where the cut splits a character."""
+    encoder = tokenizer.tokenizer()
+    tokens = encoder.encode(text)[:count]
+    while True:
+        try:
+            return encoder.decode(tokens)
+        except ValueError:
+            tokens.pop()
 
 
 @lru_cache(maxsize=512)

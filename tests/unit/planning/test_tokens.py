@@ -15,14 +15,13 @@ from weighbridge.planning.image_tokens import UNKNOWN_IMAGE_PX, image_tokens
 from weighbridge.planning.tokens import (
     ENOUGH,
     FIXED_TOKENS,
-    LONGEST_PIECE,
     REMEMBERED,
     OutputAllowances,
     Remembered,
     content_tokens,
-    count_tokens,
     request_tokens,
 )
+from weighbridge.tokenizer import count_tokens
 
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {"category": {"type": "string"}}}
 
@@ -47,7 +46,8 @@ def test_texts_are_counted_in_the_o200k_vocabulary(text: str, tokens: int) -> No
 
 
 def test_a_text_of_any_length_can_be_counted() -> None:
-    assert count_tokens("chair " * 400_000) == pytest.approx(400_000, rel=0.001)
+    assert count_tokens("chair " * 400_000) in range(400_000, 400_003)
+    assert count_tokens("\U00010331" * 100_000) == 400_000
 
 
 @given(st.text(max_size=300), st.text(max_size=300))
@@ -227,8 +227,3 @@ def test_a_step_that_is_no_longer_asked_is_forgotten() -> None:
     learned = lengths()
     learned.load({"packaging": {"5": [100]}, "classification": {"5": [1]}})
     assert learned.dump() == {"classification": {"5": [1]}}
-
-
-def test_a_long_text_is_split_without_loss() -> None:
-    text = "x" * (LONGEST_PIECE - 3) + " chair table lamp"
-    assert count_tokens(text) - count_tokens(text[: LONGEST_PIECE - 3]) in range(3, 6)
