@@ -23,6 +23,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from weighbridge.application import load_factors, load_questions
 from weighbridge.carbon.calculate import calculate
 from weighbridge.domain.answers import BillOfMaterials, Classification, ManufacturingProcesses
 from weighbridge.service.evaluation.questionnaires import (
@@ -31,7 +32,6 @@ from weighbridge.service.evaluation.questionnaires import (
     recorded_answers,
 )
 from weighbridge.settings import load_settings
-from weighbridge.wiring import load_factors, load_questions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

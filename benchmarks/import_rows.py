@@ -28,12 +28,12 @@ from typing import Any
 
 import polars as pl
 
+from weighbridge.application import estimate_basis
 from weighbridge.ingest.isolation.reading import OpenCatalogue
 from weighbridge.service.estimates import Estimator
 from weighbridge.service.imports import Inspection, import_catalogue
 from weighbridge.settings import Settings
 from weighbridge.store.database import open_database
-from weighbridge.wiring import estimate_basis
 
 HEADER = ("code", "name", "description", "weight", "imageUrl", "countryOfOrigin")
 TEXT = (

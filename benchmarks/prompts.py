@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.harness import CATALOGUE
+from weighbridge.application import load_questions
 from weighbridge.domain.answers import Subject
 from weighbridge.domain.calls import CallReply, FinishReason, Remaining, Usage
 from weighbridge.domain.products import Product
@@ -21,7 +22,6 @@ from weighbridge.providers.requests.capabilities import capabilities_of
 from weighbridge.settings import load_settings
 from weighbridge.simulator.answering.analyst import Analyst, find_products
 from weighbridge.simulator.tokens import count_tokens
-from weighbridge.wiring import load_questions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,6 +23,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
+from weighbridge.application import open_application
 from weighbridge.domain.corrections import read_change
 from weighbridge.ingest.catalogue import read_catalogue
 from weighbridge.service.desk.correcting import Request, correct
@@ -30,10 +31,10 @@ from weighbridge.service.queue import start_queue
 from weighbridge.settings import load_settings
 from weighbridge.simulator.config import SimulatorConfig
 from weighbridge.store.imports import import_products
-from weighbridge.wiring import make_engine, open_application, open_provider
+from weighbridge.wiring import make_engine, open_provider
 
 if TYPE_CHECKING:
-    from weighbridge.wiring import Application
+    from weighbridge.application import Application
 
 CATALOGUE: Final = Path(__file__).parents[1] / "examples" / "catalogue.csv"
 TARGET_S: Final = 60.0

@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 
 from tests.support.catalogues import read_file
 from weighbridge.ingest.base import Choices
-from weighbridge.ingest.catalogue import ReadOptions
-from weighbridge.ingest.decisions import Given
+from weighbridge.ingest.decisions import Given, ReadOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

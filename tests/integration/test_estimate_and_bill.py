@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.application import program
+from weighbridge.application import estimate_basis
 from weighbridge.domain.calls import Usage
 from weighbridge.planning.cost import call_cost_usd
 from weighbridge.service.estimates import Estimator
 from weighbridge.service.imports import import_file, inspect_file
 from weighbridge.settings import load_settings
-from weighbridge.wiring import estimate_basis
 
 pytestmark = pytest.mark.anyio
 

@@ -11,14 +11,15 @@ import pytest
 from tests.support.application import until
 from tests.toys.parrot_provider import ParrotProvider
 from tests.toys.stone_age_factors import StoneAgeFactors
-from weighbridge import wiring
+from weighbridge import application, wiring
+from weighbridge.application import load_factors, open_application
 from weighbridge.domain.products import FieldLimits
 from weighbridge.errors import SettingsError
 from weighbridge.service.imports import import_records
 from weighbridge.service.queue import start_queue
 from weighbridge.service.results import iterate_results
 from weighbridge.settings import Settings, load_settings
-from weighbridge.wiring import load_factors, make_engine, open_application, open_provider
+from weighbridge.wiring import make_engine, open_provider
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +77,7 @@ async def test_a_new_source_of_factors_is_one_line_in_wiring(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(wiring.PROVIDERS, "parrot", ParrotProvider)
-    monkeypatch.setitem(wiring.FACTOR_SOURCES, "stone age", StoneAgeFactors)
+    monkeypatch.setitem(application.FACTOR_SOURCES, "stone age", StoneAgeFactors)
     settings = _settings(database_url, tmp_path, provider="parrot", factor_source="stone age")
     for row in await _processed(settings, []):
         assert row.emissions_kg_co2e == pytest.approx(3.0)

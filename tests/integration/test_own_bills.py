@@ -10,6 +10,7 @@ import pytest
 import xlsxwriter
 
 from tests.support.application import program
+from weighbridge.application import load_factors
 from weighbridge.domain.corrections import read_change
 from weighbridge.errors import Conflict, InputError, NotFound
 from weighbridge.service.desk.bill_files import read_own_bills
@@ -19,7 +20,6 @@ from weighbridge.service.imports import import_file
 from weighbridge.service.product_views import show_product
 from weighbridge.service.results import export_results
 from weighbridge.settings import load_settings
-from weighbridge.wiring import load_factors
 
 if TYPE_CHECKING:
     from pathlib import Path

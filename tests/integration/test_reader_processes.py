@@ -12,8 +12,8 @@ import pytest
 
 from weighbridge.errors import MissingColumn, UnreadableFile
 from weighbridge.ingest.base import Choices
-from weighbridge.ingest.catalogue import Catalogue, ReadOptions
-from weighbridge.ingest.decisions import Given
+from weighbridge.ingest.catalogue import Catalogue
+from weighbridge.ingest.decisions import Given, ReadOptions
 from weighbridge.ingest.isolation.child import reply_to
 from weighbridge.ingest.isolation.limits import ReaderLimits
 from weighbridge.ingest.isolation.messages import Bug, FileRefused, OutOfMemory

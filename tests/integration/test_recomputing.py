@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from tests.support.api import api_client
 from tests.support.application import program
+from weighbridge.application import load_factors
 from weighbridge.carbon.factors import FactorTable
 from weighbridge.cli.main import app as command_line
 from weighbridge.domain.corrections import read_change
@@ -28,7 +29,6 @@ from weighbridge.service.desk.recomputing import (
 from weighbridge.service.product_views import show_product
 from weighbridge.service.views.listing import Filter, Order, approve, list_page
 from weighbridge.settings import load_settings
-from weighbridge.wiring import load_factors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.application import RunningProgram
-    from weighbridge.wiring import Application
+    from weighbridge.application import Application
 
 pytestmark = pytest.mark.anyio
 

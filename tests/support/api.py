@@ -11,6 +11,7 @@ import httpx2
 
 from weighbridge.api.app import create_api
 from weighbridge.api.context import AnsweringModel, ApiContext
+from weighbridge.application import factors_in_use
 from weighbridge.clock import SystemClock
 from weighbridge.dashboard.app import install_dashboard
 from weighbridge.factor_sources.bundled import load_taxonomy
@@ -18,7 +19,6 @@ from weighbridge.settings import load_settings
 from weighbridge.steps import STEPS
 from weighbridge.store import queue_state
 from weighbridge.store.database import open_database
-from weighbridge.wiring import factors_in_use
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

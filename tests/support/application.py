@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx2
 from typing_extensions import override
 
+from weighbridge.application import Application, open_application
 from weighbridge.clock import Clock, SystemClock
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.providers.openai import OpenAIProvider
@@ -24,7 +25,7 @@ from weighbridge.simulator.config import SimulatorConfig
 from weighbridge.steps import STEPS
 from weighbridge.store import products
 from weighbridge.store.database import DATABASE_ERRORS
-from weighbridge.wiring import Application, Engine, make_engine, open_application
+from weighbridge.wiring import Engine, make_engine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence

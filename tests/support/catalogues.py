@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 from PIL import Image
 
-from weighbridge.ingest.catalogue import USUAL, ReadOptions, read_catalogue
+from weighbridge.ingest.catalogue import read_catalogue
+from weighbridge.ingest.decisions import USUAL, ReadOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from weighbridge.application import FACTOR_SOURCES
 from weighbridge.domain.products import TRANSITIONS
 from weighbridge.steps import STEPS
-from weighbridge.wiring import FACTOR_SOURCES, PROVIDERS
+from weighbridge.wiring import PROVIDERS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

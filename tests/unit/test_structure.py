@@ -63,3 +63,47 @@ def test_the_tokenizer_waits_until_tokens_are_counted() -> None:
     ).stdout.split()
     assert (loaded, tokens) == ("0", "1")
     assert "bpe_openai" not in modules
+
+
+PROVIDERS_AND_SERVERS = {"openai", "aiohttp", "httpx2", "starlette", "fastapi", "uvicorn"}
+DATABASE = {"asyncpg", "pgqueuer"}
+TABLES = {"polars"}
+READERS = {"PIL", "ftfy", "charset_normalizer", "weighbridge.ingest.formats"}
+
+
+@pytest.mark.parametrize(
+    ("module", "not_needed"),
+    [
+        ("cli.main", PROVIDERS_AND_SERVERS | DATABASE | TABLES | READERS),
+        ("application", PROVIDERS_AND_SERVERS | TABLES | READERS),
+        ("wiring", TABLES | READERS - {"PIL"} | {"fastapi"}),
+        ("service.imports", PROVIDERS_AND_SERVERS | READERS),
+        ("ingest.isolation.child", PROVIDERS_AND_SERVERS | DATABASE | {"pydantic"}),
+    ],
+)
+def test_a_process_loads_no_library_that_it_does_not_need(
+    module: str, not_needed: set[str]
+) -> None:
+    """Each takes up to 60 MB and a second, in every process that loads it."""
+    loaded = loaded_by(f"import weighbridge.{module}")
+    assert f"weighbridge.{module}" in loaded
+    assert loaded & not_needed == set()
+
+
+@pytest.mark.parametrize("command", ["inspect", "estimate"])
+def test_looking_at_a_file_loads_no_provider_and_no_reader(command: str, tmp_path: Path) -> None:
+    file = tmp_path / "catalogue.csv"
+    file.write_text("code,name,description\nA,Chair,Oak chair\n", encoding="utf-8")
+    run = "from weighbridge.cli.main import app; app({0!r}, standalone_mode=False)"
+    loaded = loaded_by(run.format([command, "--json", str(file)]))
+    assert "polars" in loaded
+    assert loaded & ((PROVIDERS_AND_SERVERS - {"httpx2"}) | READERS) == set()
+
+
+def loaded_by(statements: str) -> set[str]:
+    """The modules of a new process that has run these."""
+    says = "import sys; print(*sys.modules)"
+    answer = subprocess.run(
+        (sys.executable, "-c", f"{statements}\n{says}"), capture_output=True, text=True, check=True
+    )
+    return set(answer.stdout.splitlines()[-1].split())

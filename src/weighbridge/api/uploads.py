@@ -11,9 +11,8 @@ from weighbridge.api.schemas.products import product_input_schema
 from weighbridge.domain.calls import Lane
 from weighbridge.errors import InputError
 from weighbridge.ingest.base import Choices
-from weighbridge.ingest.catalogue import ReadOptions
 from weighbridge.ingest.columns.matching import parse_mapping
-from weighbridge.ingest.decisions import Given
+from weighbridge.ingest.decisions import Given, ReadOptions
 from weighbridge.ingest.values.units import UNIT_NAMES
 from weighbridge.service.report_document import note_document, report_document, row_document
 

@@ -61,6 +61,7 @@ def import_catalogue(
     as_json: JsonOption = False,
 ) -> None:
     """Import a file into the database without processing it."""
+    from weighbridge.application import open_application
     from weighbridge.cli.importing import (
         import_document,
         record_import,
@@ -69,7 +70,6 @@ def import_catalogue(
     )
     from weighbridge.ingest.isolation.reading import OpenCatalogue
     from weighbridge.service.imports import Imported, import_catalogue
-    from weighbridge.wiring import open_application
 
     settings = load_settings(data_dir=data_dir)
     telemetry.configure_logging(settings.log_format, settings.log_level)
@@ -102,10 +102,10 @@ def inspect(
 
     Nothing is sent or stored.
     """
+    from weighbridge.application import estimate_basis
     from weighbridge.service.estimates import Estimator
     from weighbridge.service.imports import inspect_file
     from weighbridge.service.report_document import report_document
-    from weighbridge.wiring import estimate_basis
 
     settings = load_settings()
     options = reading.options(settings.field_limits)
@@ -133,11 +133,11 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Export the results of all products without processing anything."""
+    from weighbridge.application import open_application
     from weighbridge.cli.importing import record_export
     from weighbridge.export import file_name
     from weighbridge.service.results import export_results
     from weighbridge.service.views.listing import Filter, codes_of
-    from weighbridge.wiring import open_application
 
     chosen = check_formats(context, formats, pact_version)
     settings = load_settings(data_dir=data_dir)
@@ -180,16 +180,18 @@ def estimate(
     as_json: JsonOption = False,
 ) -> None:
     """Estimate requests, tokens, cost and time for a file. Sends and stores nothing."""
+    from weighbridge.application import estimate_basis
     from weighbridge.ingest.isolation.reading import OpenCatalogue
-    from weighbridge.service.estimates import estimate_catalogue_file
-    from weighbridge.wiring import estimate_basis
+    from weighbridge.service.estimates import Estimator
+    from weighbridge.service.imports import estimate_catalogue_file
 
     settings = load_settings()
     options = reading.options(settings.field_limits)
     together = None if steps is None else steps == "together"
     with OpenCatalogue(file, options) as catalogue:
         settle_doubts(catalogue, options.given)
-        result = estimate_catalogue_file(catalogue, estimate_basis(settings, together=together))
+        estimator = Estimator(estimate_basis(settings, together=together))
+        result = estimate_catalogue_file(catalogue, estimator)
     if as_json:
         print_json(result)
         return

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+from weighbridge.application import Application
 from weighbridge.cli.console import err
 from weighbridge.export.rejected_writer import write_notes, write_rejected
 from weighbridge.plain_text import counted
@@ -17,7 +18,6 @@ from weighbridge.service.products import rejected_rows, row_notes
 from weighbridge.service.report_document import note_document, report_document, row_document
 from weighbridge.service.results import Exported
 from weighbridge.store.imports import ImportResult
-from weighbridge.wiring import Application
 
 
 def import_document(imported: Imported) -> dict[str, object]:

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
     from weighbridge.domain.calls import Lane
     from weighbridge.domain.products import FieldLimits
-    from weighbridge.ingest.catalogue import ReadOptions
-    from weighbridge.ingest.decisions import Doubt, Given
+    from weighbridge.ingest.decisions import Doubt, Given, ReadOptions
     from weighbridge.ingest.isolation.reading import OpenCatalogue
     from weighbridge.ingest.report import CatalogueReport, ColumnUse, Reason
     from weighbridge.planning.cost import CatalogueEstimate
@@ -75,8 +74,8 @@ class HowToRead:
             InputError: there is no such field or unit.
         """
         from weighbridge.ingest.base import Choices
-        from weighbridge.ingest.catalogue import ReadOptions
         from weighbridge.ingest.columns.matching import parse_mapping
+        from weighbridge.ingest.decisions import ReadOptions
 
         return ReadOptions(
             mapping=parse_mapping(self.mapping or []),

@@ -13,6 +13,7 @@ import typer
 from rich.live import Live
 
 from weighbridge import telemetry
+from weighbridge.application import Application, estimate_basis, open_application
 from weighbridge.cli.console import (
     batch_words,
     collect_garbage_rarely,
@@ -61,11 +62,8 @@ from weighbridge.store.database import DATABASE_ERRORS
 from weighbridge.store.overrides import Overrides
 from weighbridge.wiring import (
     SIMULATED_LIMITS,
-    Application,
     Engine,
-    estimate_basis,
     make_engine,
-    open_application,
     open_provider,
     simulator_config,
 )

@@ -31,9 +31,10 @@ from weighbridge.settings import Settings, load_settings
 from weighbridge.signals import handling
 
 if TYPE_CHECKING:
+    from weighbridge.application import Application
     from weighbridge.service.access.gate import Gate
     from weighbridge.simulator.config import SimulatorConfig
-    from weighbridge.wiring import Application, Engine
+    from weighbridge.wiring import Engine
 
 
 def register(app: typer.Typer) -> None:
@@ -89,8 +90,9 @@ async def _engine(
     settings: Settings, simulate: bool, steps: str | None
 ) -> AsyncIterator[tuple[Application, Engine]]:
     """(application, engine) for a worker; the provider is checked, the engine not started yet."""
+    from weighbridge.application import open_application
     from weighbridge.service.queue import choose_steps
-    from weighbridge.wiring import make_engine, open_application, open_provider
+    from weighbridge.wiring import make_engine, open_provider
 
     async with (
         open_provider(settings, _simulator_config(settings, simulate)) as provider,
@@ -110,10 +112,11 @@ async def _serve(
     """Serve until a signal; returns the exit code. The engine runs in a thread of its own."""
     from weighbridge.api.context import AnsweringModel, ApiContext
     from weighbridge.api.server import run_server
+    from weighbridge.application import estimate_basis, open_application
     from weighbridge.dashboard.app import install_dashboard
     from weighbridge.engine.engine_thread import EngineThread, LoopThread
     from weighbridge.service.queue import choose_steps
-    from weighbridge.wiring import estimate_basis, make_engine, open_application, open_provider
+    from weighbridge.wiring import make_engine, open_provider
 
     async with (
         LoopThread("engine", make_loop) as thread,

@@ -7,18 +7,18 @@ hands to `store/imports.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from weighbridge.domain.products import FieldLimits
-from weighbridge.errors import AmbiguousColumn, InputError, UnreadableFile, UnsupportedFormat
-from weighbridge.ingest.base import NO_CHOICES, ROW, CatalogueFormat, Choices, RawChunk, Reader
+from weighbridge.errors import InputError, UnreadableFile, UnsupportedFormat
+from weighbridge.ingest.base import ROW, CatalogueFormat, RawChunk, Reader
 from weighbridge.ingest.checking.chunks import CheckedChunk
 from weighbridge.ingest.checking.rows import check_rows
 from weighbridge.ingest.checking.rules import RowRules
 from weighbridge.ingest.columns.fields import Field
 from weighbridge.ingest.columns.matching import ColumnMap, Wanted
-from weighbridge.ingest.decisions import Given
+from weighbridge.ingest.decisions import USUAL, Given, ReadOptions
 from weighbridge.ingest.formats.csv_reader import CsvReader
 from weighbridge.ingest.formats.json_reader import JsonReader
 from weighbridge.ingest.formats.json_records import chunks_of_records
@@ -27,7 +27,7 @@ from weighbridge.ingest.formats.sniff import declared_format, detect_format
 from weighbridge.ingest.formats.xlsx.reader import XlsxReader
 from weighbridge.ingest.kept import KeptRows
 from weighbridge.ingest.repeats import Repeats
-from weighbridge.ingest.report import Head
+from weighbridge.ingest.report import Head, refuse_doubts
 from weighbridge.ingest.second_tables import SecondTables
 from weighbridge.ingest.shops.rows import ShopRows
 from weighbridge.ingest.survey import Survey
@@ -38,30 +38,6 @@ from weighbridge.ingest.values.wording import quote
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
-
-
-@dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """How a catalogue is to be read; all that a user can say.
-
-    `format_name` is the format by the user's word, `name` what the user calls the file where its
-    path is a temporary copy. `mapping` gives headers to fields by hand. `pictures_beside` False
-    (uploads) refuses relative image paths. Reading ends after `at_most` products; None: at the end
-    of the file.
-    """
-
-    format_name: str | None = None
-    name: str | None = None
-    mapping: Mapping[Field, str] = field(default_factory=dict)
-    choices: Choices = NO_CHOICES
-    given: Given = field(default_factory=Given)
-    limits: FieldLimits = field(default_factory=FieldLimits)
-    pictures_beside: bool = True
-    at_most: int | None = None
-
-
-USUAL: Final = ReadOptions()
-"""The options of a user who says nothing."""
 
 
 class Catalogue:
@@ -134,13 +110,6 @@ def read_catalogue(path: Path, options: ReadOptions = USUAL) -> Iterator[Checked
     catalogue = Catalogue(path, options)
     refuse_doubts(catalogue.head)
     yield from catalogue.chunks()
-
-
-def refuse_doubts(head: Head) -> None:
-    """Raises AmbiguousColumn if only the file's owner can say how to read one of its columns."""
-    if head.decisions.doubts:
-        messages = " ".join(doubt.message for doubt in head.decisions.doubts)
-        raise AmbiguousColumn(f"{quote(head.name)}: {messages}")
 
 
 class _file_named_in_errors:  # noqa: N801 - used like a function

@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from weighbridge.domain.products import FieldLimits
+from weighbridge.ingest.base import NO_CHOICES, Choices
 from weighbridge.ingest.values.units import KILOGRAM, MassUnit
 from weighbridge.ingest.values.wording import quote
 
@@ -110,3 +112,27 @@ class Decisions:
 
 
 _PLAIN: Final = NumberRule(unit=KILOGRAM)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How a catalogue is to be read; all that a user can say.
+
+    `format_name` is the format by the user's word, `name` what the user calls the file where its
+    path is a temporary copy. `mapping` gives headers to fields by hand. `pictures_beside` False
+    (uploads) refuses relative image paths. Reading ends after `at_most` products; None: at the end
+    of the file.
+    """
+
+    format_name: str | None = None
+    name: str | None = None
+    mapping: Mapping[Field, str] = field(default_factory=dict)
+    choices: Choices = NO_CHOICES
+    given: Given = field(default_factory=Given)
+    limits: FieldLimits = field(default_factory=FieldLimits)
+    pictures_beside: bool = True
+    at_most: int | None = None
+
+
+USUAL: Final = ReadOptions()
+"""The options of a user who says nothing."""

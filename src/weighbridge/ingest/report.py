@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from weighbridge.errors import AmbiguousColumn
 from weighbridge.ingest.base import ROW, SheetUse, Source
 from weighbridge.ingest.columns.fields import Field
 from weighbridge.ingest.columns.leftovers import UnusedColumn, unused_columns
 from weighbridge.ingest.columns.meanings import MASSES
+from weighbridge.ingest.values.wording import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -36,6 +38,13 @@ class Head:
     source: Source
     columns: ColumnMap
     decisions: Decisions
+
+
+def refuse_doubts(head: Head) -> None:
+    """Raises AmbiguousColumn if only the file's owner can say how to read one of its columns."""
+    if head.decisions.doubts:
+        messages = " ".join(doubt.message for doubt in head.decisions.doubts)
+        raise AmbiguousColumn(f"{quote(head.name)}: {messages}")
 
 
 @dataclass(frozen=True, slots=True)

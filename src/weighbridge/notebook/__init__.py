@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from weighbridge.application import open_application
 from weighbridge.notebook.frames import as_file
 from weighbridge.notebook.running import weigh
 from weighbridge.notebook.tables import WeighedProducts, read_results
@@ -17,7 +18,6 @@ from weighbridge.notebook.threads import on_own_thread
 from weighbridge.service.desk.explaining import explain_product
 from weighbridge.settings import load_settings
 from weighbridge.telemetry import log_errors_only
-from weighbridge.wiring import open_application
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from weighbridge.application import open_application
 from weighbridge.cli.interrupts import drain_or_abandon
-from weighbridge.ingest.catalogue import ReadOptions
+from weighbridge.ingest.decisions import ReadOptions
 from weighbridge.ingest.isolation.reading import OpenCatalogue
 from weighbridge.notebook.tables import WeighedProducts, read_results
 from weighbridge.service.access.audit import UPLOADED, record_command
@@ -17,22 +18,16 @@ from weighbridge.service.products import choose_what_to_ask
 from weighbridge.service.queue import start_queue
 from weighbridge.service.statistics import progress
 from weighbridge.store.overrides import Overrides
-from weighbridge.wiring import (
-    SIMULATED_LIMITS,
-    make_engine,
-    open_application,
-    open_provider,
-    simulator_config,
-)
+from weighbridge.wiring import SIMULATED_LIMITS, make_engine, open_provider, simulator_config
 
 if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
 
+    from weighbridge.application import Application
     from weighbridge.engine.supervisor import Supervisor
     from weighbridge.service.imports import Imported
     from weighbridge.settings import Settings
-    from weighbridge.wiring import Application
 
 LOOK_EVERY_S: Final = 0.25
 """Time between two looks at the progress."""

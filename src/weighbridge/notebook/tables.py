@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
+    from weighbridge.application import Application
     from weighbridge.store.imports import ImportResult
-    from weighbridge.wiring import Application
 
 SIMULATED_NOTE: Final = "SIMULATED: the answers of these products were invented by the simulator."
 RECORDED_NOTE: Final = "RECORDED: answers come from a recording; no model was asked for this run."

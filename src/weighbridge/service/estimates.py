@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from weighbridge.domain.answers import Subject
 from weighbridge.domain.facts import NO_FACTS
 from weighbridge.domain.products import Product
-from weighbridge.ingest.catalogue import refuse_doubts
 from weighbridge.planning.cost import (
     CatalogueEstimate,
     Pace,
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import StepName
     from weighbridge.domain.calls import Price
     from weighbridge.ingest.checking.chunks import CheckedChunk
-    from weighbridge.ingest.isolation.reading import OpenCatalogue
     from weighbridge.steps import Question, Steps
 
 SAMPLE: Final = 20_000
@@ -130,19 +128,6 @@ class Estimator:
 def _without_texts(product: Product) -> Product:
     """What tells whether it may answer for another of its design; a large file has many."""
     return replace(product, name="", description="", facts=NO_FACTS)
-
-
-def estimate_catalogue_file(catalogue: OpenCatalogue, basis: EstimateBasis) -> CatalogueEstimate:
-    """Read the catalogue, group it as the queue would, and add up.
-
-    Raises:
-        InputError: the file cannot be used.
-    """
-    refuse_doubts(catalogue.head)
-    estimator = Estimator(basis)
-    for chunk in catalogue.chunks():
-        estimator.take(chunk)
-    return estimator.estimate()
 
 
 def question_loads(questions: Sequence[Question], steps: Steps, model: str) -> list[QuestionLoad]:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weighbridge.errors import InputError
-from weighbridge.ingest.catalogue import USUAL, ReadOptions, check_records, refuse_doubts
+from weighbridge.ingest.decisions import USUAL, ReadOptions
 from weighbridge.ingest.isolation.reading import OpenCatalogue
-from weighbridge.ingest.report import CatalogueReport, ReportBuilder
+from weighbridge.ingest.report import CatalogueReport, ReportBuilder, refuse_doubts
 from weighbridge.store import queue_state
 from weighbridge.store.imports import ImportResult, import_products
 
@@ -21,6 +21,7 @@ __all__ = [
     "ImportResult",
     "Imported",
     "Inspection",
+    "estimate_catalogue_file",
     "import_catalogue",
     "import_file",
     "import_records",
@@ -75,6 +76,18 @@ def inspect_catalogue(catalogue: OpenCatalogue, estimator: Estimator | None = No
         if estimator is not None:
             estimator.take(chunk)
     return Inspection(builder.report(), estimator.estimate() if estimator else None)
+
+
+def estimate_catalogue_file(catalogue: OpenCatalogue, estimator: Estimator) -> CatalogueEstimate:
+    """What processing an open file would take, without the report.
+
+    Raises:
+        InputError: the file cannot be used.
+    """
+    refuse_doubts(catalogue.head)
+    for chunk in catalogue.chunks():
+        estimator.take(chunk)
+    return estimator.estimate()
 
 
 async def import_file(
@@ -146,6 +159,8 @@ async def import_records(
     database: Database, records: Iterable[object], *, limits: FieldLimits
 ) -> ImportResult:
     """The same for decoded JSON objects; the first is row 1."""
+    from weighbridge.ingest.catalogue import check_records  # and every reader, else for the child
+
     return await _import(database, check_records(records, limits=limits))
 
 

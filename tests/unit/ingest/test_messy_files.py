@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.catalogues import WRITERS, read_file, read_text, write_text
-from weighbridge.ingest.catalogue import Catalogue, ReadOptions
+from weighbridge.ingest.catalogue import Catalogue
+from weighbridge.ingest.decisions import ReadOptions
 
 if TYPE_CHECKING:
     from pathlib import Path

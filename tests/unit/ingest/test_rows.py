@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.errors import UnreadableFile
-from weighbridge.ingest.catalogue import ReadOptions, check_records, read_catalogue
+from weighbridge.ingest.catalogue import check_records, read_catalogue
+from weighbridge.ingest.decisions import ReadOptions
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.support.catalogues import read_text, write_text
 from weighbridge.errors import AmbiguousColumn
-from weighbridge.ingest.catalogue import Catalogue, ReadOptions
+from weighbridge.ingest.catalogue import Catalogue
 from weighbridge.ingest.columns.fields import Field
-from weighbridge.ingest.decisions import Given
+from weighbridge.ingest.decisions import Given, ReadOptions
 from weighbridge.ingest.survey import Survey
 from weighbridge.ingest.values.units import GRAM, KILOGRAM
 

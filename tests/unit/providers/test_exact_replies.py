@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from weighbridge.application import load_questions
 from weighbridge.lenient_json import loads
 from weighbridge.providers.replies.exact import is_exact
 from weighbridge.providers.replies.fitting import fit, keeps_to
 from weighbridge.settings import load_settings
 from weighbridge.steps.schemas import array_schema, enum_schema, object_schema
-from weighbridge.wiring import load_questions
 
 ENTRY = object_schema(
     {

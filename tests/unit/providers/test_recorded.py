@@ -171,13 +171,13 @@ def test_what_is_no_recording_is_named(text: str, named: str) -> None:
 def test_the_recording_of_the_sample_catalogue_answers_todays_question() -> None:
     from pathlib import Path
 
+    from weighbridge.application import load_questions
     from weighbridge.service.evaluation.questionnaires import (
         load_recording,
         read_products,
         recorded_answers,
     )
     from weighbridge.settings import Settings
-    from weighbridge.wiring import load_questions
 
     examples = Path(__file__).parents[3] / "examples"
     settings = Settings()

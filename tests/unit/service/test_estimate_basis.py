@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from weighbridge.application import estimate_basis
 from weighbridge.ingest.isolation.reading import OpenCatalogue
-from weighbridge.service.estimates import estimate_catalogue_file
+from weighbridge.service.estimates import Estimator
+from weighbridge.service.imports import estimate_catalogue_file
 from weighbridge.settings import load_settings
-from weighbridge.wiring import estimate_basis
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,5 +46,5 @@ def test_rows_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.csv"
     path.write_text("code,name,description\nA,Cup,A cup\nB,Bowl,\n,Can,A can\n", encoding="utf-8")
     with OpenCatalogue(path) as catalogue:
-        estimate = estimate_catalogue_file(catalogue, estimate_basis(load_settings()))
+        estimate = estimate_catalogue_file(catalogue, Estimator(estimate_basis(load_settings())))
     assert (estimate.products, estimate.rejected) == (1, 2)

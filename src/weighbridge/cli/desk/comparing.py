@@ -42,8 +42,8 @@ def history(
 ) -> None:
     """Show a product's earlier footprints, and what made each another one."""
     from weighbridge.api.schemas.history import ProductHistory
+    from weighbridge.application import open_application
     from weighbridge.service.desk.history import history_of
-    from weighbridge.wiring import open_application
 
     settings = load_settings(data_dir=data_dir)
 
@@ -101,9 +101,9 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Say what moved between two exports, or between two moments, by how much and why."""
+    from weighbridge.application import open_application
     from weighbridge.service.desk.exported_figures import compare_exports, read_export
     from weighbridge.service.desk.history import compare_moments, read_moment
-    from weighbridge.wiring import open_application
 
     settings = load_settings(data_dir=data_dir)
 

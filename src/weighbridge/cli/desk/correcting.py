@@ -24,9 +24,9 @@ from weighbridge.settings import load_settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from weighbridge.application import Application
     from weighbridge.domain.corrections import Change
     from weighbridge.service.desk.correcting import CorrectedFigure, RecordedCorrection, Request
-    from weighbridge.wiring import Application
 
 MOST_NOTES = 20
 
@@ -77,9 +77,9 @@ def correct(
 
     Without a change: list the corrections.
     """
+    from weighbridge.application import open_application
     from weighbridge.service.access.audit import command_line_user
     from weighbridge.service.desk.correcting import Request
-    from weighbridge.wiring import open_application
 
     settings = load_settings(data_dir=data_dir)
     wanted = _changes(changes or [], mass, subcategory)
@@ -216,9 +216,9 @@ def approve(
     as_json: JsonOption = False,
 ) -> None:
     """Mark products as checked, until their figures change."""
+    from weighbridge.application import open_application
     from weighbridge.service.access.audit import command_line_user, record_action
     from weighbridge.service.views import listing
-    from weighbridge.wiring import open_application
 
     settings = load_settings(data_dir=data_dir)
     who = by or command_line_user()

@@ -31,8 +31,8 @@ def explain(
     range.
     """
     from weighbridge.api.schemas.explanation import ProductExplanation
+    from weighbridge.application import open_application
     from weighbridge.service.desk.explaining import explain_product
-    from weighbridge.wiring import open_application
 
     settings = load_settings(data_dir=data_dir)
 

@@ -44,11 +44,11 @@ def bills(
     as_json: JsonOption = False,
 ) -> None:
     """Replace the model's bills of materials by your own: all of the file, or nothing."""
+    from weighbridge.application import open_application
     from weighbridge.service.access.audit import command_line_user
     from weighbridge.service.desk.bill_files import read_own_bills
     from weighbridge.service.desk.correcting import Request
     from weighbridge.service.desk.own_bills import give_bills
-    from weighbridge.wiring import open_application
 
     settings = load_settings(data_dir=data_dir)
     why = reason or f"own bill of materials, {file.name}"

@@ -61,9 +61,9 @@ def recompute(
 
     Figures move if the method, the factors or the corrections have changed.
     """
+    from weighbridge.application import open_application
     from weighbridge.service.access.audit import command_line_user
     from weighbridge.service.desk import recomputing
-    from weighbridge.wiring import open_application
 
     settings = load_settings(data_dir=data_dir, factors=factors)
 
@@ -115,9 +115,9 @@ async def _recompute_share(
     settings: Settings, ids: Sequence[int], *, dry_run: bool
 ) -> list[RecomputedProduct]:
     """Weigh these products over a connection of its own. Results are stored unless `dry_run`."""
+    from weighbridge.application import open_application
     from weighbridge.service.access.audit import command_line_user
     from weighbridge.service.desk.recomputing import recompute as recompute_products
-    from weighbridge.wiring import open_application
 
     async with open_application(settings) as app:
         tools = (app.database, app.factors, app.questions.steps)

@@ -57,9 +57,9 @@ def review(
 
     What you change in it becomes corrections: all of it, or nothing.
     """
+    from weighbridge.application import open_application
     from weighbridge.service.access.audit import command_line_user
     from weighbridge.service.desk import reviewing
-    from weighbridge.wiring import open_application
 
     _check_given(context, reads=file is not None, writes=to is not None)
     settings = load_settings(data_dir=data_dir)

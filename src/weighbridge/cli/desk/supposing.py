@@ -53,9 +53,9 @@ def what_if(
     as_json: JsonOption = False,
 ) -> None:
     """Compute what figures would be if something were different; stores nothing, makes no call."""
+    from weighbridge.application import open_application
     from weighbridge.service.desk.what_if import Supposition, as_document
     from weighbridge.service.desk.what_if import what_if as suppose
-    from weighbridge.wiring import open_application
 
     settings = load_settings(data_dir=data_dir)
     supposed = Supposition(_exchanges(materials or []), country, recycled_share)

@@ -42,8 +42,8 @@ def totals(
     A product without a quantity counts as one; failed products are missing, and named.
     """
     from weighbridge.api.schemas.totals import TotalsView
+    from weighbridge.application import open_application
     from weighbridge.service.views.totals import catalogue_totals
-    from weighbridge.wiring import open_application
 
     settings = load_settings(data_dir=data_dir)
 

@@ -87,9 +87,9 @@ def evaluate(
     Answers come from a recording, the simulator or else the provider, which is called once for each
     group of products, outside of the queue. Nothing is stored.
     """
+    from weighbridge.application import load_factors
     from weighbridge.service.evaluation import judging, questionnaires
     from weighbridge.service.evaluation.truth import read_truth
-    from weighbridge.wiring import load_factors
 
     settings = load_settings()
     published = read_truth(truth)
@@ -127,9 +127,9 @@ def _answers(
     Raises:
         InputError: both recording and simulator are named.
     """
+    from weighbridge.application import load_questions
     from weighbridge.service.evaluation import questionnaires
     from weighbridge.service.evaluation.asking import AskedAnswers
-    from weighbridge.wiring import load_questions
 
     if answers is None:
         return asyncio.run(_ask_provider(settings, products, simulate=simulate))
@@ -149,14 +149,10 @@ async def _ask_provider(
     Raises:
         ProviderError: the provider fails its check; nothing was asked.
     """
+    from weighbridge.application import load_questions
     from weighbridge.clock import SystemClock
     from weighbridge.service.evaluation.asking import ask
-    from weighbridge.wiring import (
-        SIMULATED_LIMITS,
-        load_questions,
-        open_provider,
-        simulator_config,
-    )
+    from weighbridge.wiring import SIMULATED_LIMITS, open_provider, simulator_config
 
     simulator = simulator_config(settings, SIMULATED_LIMITS) if simulate else None
     async with open_provider(settings, simulator) as provider:

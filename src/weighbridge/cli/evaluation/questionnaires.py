@@ -64,6 +64,7 @@ def prompts(
 
     Nothing is sent, and nothing is stored in the database.
     """
+    from weighbridge.application import load_questions
     from weighbridge.clock import SystemClock
     from weighbridge.domain.recordings import write_recording
     from weighbridge.service.evaluation.questionnaires import (
@@ -72,7 +73,6 @@ def prompts(
         record,
         write_questionnaire,
     )
-    from weighbridge.wiring import load_questions
 
     if answers:
         refuse_ignored(context, "With --answers", "out_dir")

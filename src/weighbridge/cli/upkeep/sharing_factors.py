@@ -67,9 +67,9 @@ async def _take_back(database: Database) -> FactorUpload:
 
 def _upload_or_show(file: Path | None, data_dir: Path | None) -> FactorsState:
     """Upload the file, if one is given; returns the factors that are then in use."""
+    from weighbridge.application import factors_in_use
     from weighbridge.service.access.audit import command_line_user
     from weighbridge.service.upkeep.own_factors import factors_state, upload_factors
-    from weighbridge.wiring import factors_in_use
 
     in_use = factors_in_use(load_settings(data_dir=data_dir))
 

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
     from weighbridge.domain.products import Picture
     from weighbridge.errors import InputError
-    from weighbridge.ingest.catalogue import ReadOptions
     from weighbridge.ingest.checking.chunks import CheckedChunk
-    from weighbridge.ingest.decisions import Given
+    from weighbridge.ingest.decisions import Given, ReadOptions
     from weighbridge.ingest.isolation.limits import ReaderLimits
     from weighbridge.ingest.report import Head
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from weighbridge.errors import InputError, UnreadableFile
 from weighbridge.ingest.base import ROW
-from weighbridge.ingest.catalogue import USUAL
+from weighbridge.ingest.decisions import USUAL
 from weighbridge.ingest.isolation.limits import PICTURE_LIMITS, READER_LIMITS
 from weighbridge.ingest.isolation.messages import (
     CheckedPicture,
@@ -31,9 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from weighbridge.domain.products import Picture
-    from weighbridge.ingest.catalogue import ReadOptions
     from weighbridge.ingest.checking.chunks import CheckedChunk
-    from weighbridge.ingest.decisions import Given
+    from weighbridge.ingest.decisions import Given, ReadOptions
     from weighbridge.ingest.isolation.limits import ReaderLimits
     from weighbridge.ingest.isolation.messages import Reply, Request
     from weighbridge.ingest.report import Head

@@ -21,8 +21,9 @@ from weighbridge.domain.recordings import (
     read_recording,
 )
 from weighbridge.errors import UnreadableFile
-from weighbridge.ingest.catalogue import USUAL, refuse_doubts
+from weighbridge.ingest.decisions import USUAL
 from weighbridge.ingest.isolation.reading import OpenCatalogue
+from weighbridge.ingest.report import refuse_doubts
 from weighbridge.planning.grouping import (
     GROUP_TOKENS,
     Ready,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from weighbridge.domain.answers import Answer, StepName
     from weighbridge.domain.products import Product, RejectedRow
-    from weighbridge.ingest.catalogue import ReadOptions
+    from weighbridge.ingest.decisions import ReadOptions
     from weighbridge.steps import Question
 
 _NO_ALLOWANCE: Final = 1

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from tests.support.catalogues import read_text
 from weighbridge.ingest.base import Choices
-from weighbridge.ingest.catalogue import Catalogue, ReadOptions
+from weighbridge.ingest.catalogue import Catalogue
 from weighbridge.ingest.columns.fields import Field
 from weighbridge.ingest.columns.headers import read_header
 from weighbridge.ingest.columns.meanings import meanings
 from weighbridge.ingest.columns.small_words import fields_beside_small_words
+from weighbridge.ingest.decisions import ReadOptions
 from weighbridge.ingest.report import ReportBuilder
 
 TABLE: Final = Path(__file__).parents[3] / "data" / "headers_of_programs.txt"

@@ -10,8 +10,9 @@ import pytest
 import xlsxwriter
 
 from weighbridge.ingest.base import Choices
-from weighbridge.ingest.catalogue import Catalogue, ReadOptions
+from weighbridge.ingest.catalogue import Catalogue
 from weighbridge.ingest.columns.fields import Field
+from weighbridge.ingest.decisions import ReadOptions
 
 if TYPE_CHECKING:
     from pathlib import Path

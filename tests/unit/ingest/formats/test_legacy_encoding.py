@@ -9,7 +9,7 @@ import pytest
 from tests.support.catalogues import read_file, write_text
 from weighbridge.errors import InputError, UnreadableFile
 from weighbridge.ingest.base import Choices
-from weighbridge.ingest.catalogue import ReadOptions
+from weighbridge.ingest.decisions import ReadOptions
 
 if TYPE_CHECKING:
     from pathlib import Path

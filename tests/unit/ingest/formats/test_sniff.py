@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from weighbridge.errors import InputError, UnreadableFile, UnsupportedFormat
-from weighbridge.ingest.catalogue import ReadOptions, open_reader
+from weighbridge.ingest.catalogue import open_reader
+from weighbridge.ingest.decisions import ReadOptions
 from weighbridge.ingest.formats.csv_reader import CsvReader
 from weighbridge.ingest.formats.json_reader import JsonReader
 from weighbridge.ingest.formats.parquet_reader import ParquetReader

@@ -13,7 +13,8 @@ import xlsxwriter
 from tests.support.catalogues import read_all, read_file
 from weighbridge.errors import MissingColumn, UnreadableFile
 from weighbridge.ingest.base import Choices
-from weighbridge.ingest.catalogue import Catalogue, ReadOptions
+from weighbridge.ingest.catalogue import Catalogue
+from weighbridge.ingest.decisions import ReadOptions
 from weighbridge.ingest.formats.xlsx import package
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from tests.support.catalogues import picture_bytes, read_text
 from weighbridge.domain.products import Picture
 from weighbridge.errors import UnreadableFile
 from weighbridge.fetching.picture_process import Bounds, NoPicture, re_encode
-from weighbridge.ingest.catalogue import ReadOptions, read_catalogue
+from weighbridge.ingest.catalogue import read_catalogue
+from weighbridge.ingest.decisions import ReadOptions
 from weighbridge.ingest.values.pictures import MAX_PICTURE_BYTES, PictureFolder, check_picture
 
 if TYPE_CHECKING:
