@@ -66,8 +66,8 @@ async def test_ten_hour_outage_fails_no_product_and_ends_within_a_minute(
     found = await outage(database_url, tmp_path, away_s=36_000, speed=speed, products=20)
     assert (found.completed, found.failed) == (20, 0)
     # It was asked all the while: a probe every half minute, and what the machine takes for one,
-    # make hundreds.
-    assert found.probes > 60
+    # make hundreds; a busy machine makes fewer.
+    assert found.probes > 20
     # A second of this machine is two hours here: what it takes to run code is allowed for, and that
     # it did not run it. (Slower, and to the minute: python -m benchmarks.reliability outage)
     assert found.resumed_after_s < 60 + (0.75 + 2 * found.held_back_s) * speed

@@ -75,7 +75,7 @@ async def put(connection: Connection, account: str, hold: Hold) -> bool:
     )
     is_news = bool(tag.endswith(" 1"))
     if is_news:
-        await queue_state.update(connection, paused_reason=hold.reason)
+        await queue_state.say_paused(connection, hold.reason)
     return is_news
 
 
@@ -90,7 +90,7 @@ async def lift(connection: Connection, account: str) -> bool:
     """Let calls go again; returns whether the account was held."""
     tag = await connection.execute("DELETE FROM holds WHERE account = $1", account)
     if was_held := bool(tag.endswith(" 1")):
-        await queue_state.update(connection, paused_reason=None)
+        await queue_state.say_paused(connection, None)
     return was_held
 
 

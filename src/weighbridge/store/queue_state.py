@@ -85,6 +85,17 @@ async def update(connection: Connection, **values: Any) -> None:
     await announce(connection)
 
 
+async def say_paused(connection: Connection, reason: str | None) -> bool:
+    """Store why a running queue makes no calls (None: it makes calls again) and notify all
+    processes; returns whether it runs. A stopped one keeps the reason for which it was stopped.
+    """
+    tag = await connection.execute(
+        "UPDATE queue_state SET paused_reason = $1, updated_at = now() WHERE running", reason
+    )
+    await announce(connection)
+    return bool(tag.endswith(" 1"))
+
+
 async def announce(connection: Connection) -> None:
     """Wake every dispatcher and worker at commit."""
     await connection.execute(f"NOTIFY {CHANNEL}")

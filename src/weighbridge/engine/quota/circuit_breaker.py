@@ -136,15 +136,18 @@ class QueueBreaker:
             self._holding = None
         before, self._published_reason = self._published_reason, reason
         was_waiting, self._says_wait = self._says_wait, reason == self.wait_reason
-        is_news, self._logged = pause != self._logged, pause
-        if is_news and reason:
-            telemetry.warning("queue_paused", f"⏸️ Queue paused: {reason}", reason=reason)
-        elif is_news:
-            why = "Money or quota is left" if was_waiting else "Provider answers"
-            telemetry.info("queue_resumed", f"▶️ {why} again; the queue resumes")
+        logged, self._logged = self._logged, pause
         try:
             async with self._database.transaction() as connection:
-                await queue_state.update(connection, paused_reason=reason)
+                is_running = await queue_state.say_paused(connection, reason)
         except BaseException:
-            self._published_reason = before  # not stored: tried again when the next call ends
+            # Not stored: tried again when the next call ends.
+            self._published_reason, self._logged = before, logged
             raise
+        if pause == logged or not is_running:
+            return
+        if reason:
+            telemetry.warning("queue_paused", f"⏸️ Queue paused: {reason}", reason=reason)
+        else:
+            why = "Money or quota is left" if was_waiting else "Provider answers"
+            telemetry.info("queue_resumed", f"▶️ {why} again; the queue resumes")
