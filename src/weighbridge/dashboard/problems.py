@@ -32,6 +32,7 @@ class ProblemPages:
         body = bytearray()
 
         async def send_or_hold(message: Message) -> None:
+            """Send a message of the response, or hold it back if it belongs to an error."""
             nonlocal begun
             if message["type"] == "http.response.start":
                 headers = Headers(raw=message["headers"])

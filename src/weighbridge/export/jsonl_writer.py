@@ -115,6 +115,7 @@ def _footprint(row: ResultRow) -> dict[str, Any] | None:
 
 
 def _route(one: Route) -> dict[str, Any]:
+    """A route's result under the API's names."""
     return {
         "name": one.name.value,
         "emissionsKgCo2e": finite(one.emissions_kg_co2e),
@@ -128,6 +129,7 @@ def _route(one: Route) -> dict[str, Any]:
 
 
 def _contribution(one: Contribution, share: float) -> dict[str, Any]:
+    """A contribution under the API's names; `share` is its share of the figure."""
     return {
         "route": one.route.value,
         "share": finite(share),

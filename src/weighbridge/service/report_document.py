@@ -108,6 +108,7 @@ def _column(column: ColumnUse) -> dict[str, Any]:
 
 
 def _reason(reason: Reason) -> dict[str, Any]:
+    """A reason and how often it occurs, under the contract's names."""
     return {
         "field": reason.field,
         "reason": reason.reason,

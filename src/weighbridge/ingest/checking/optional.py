@@ -85,7 +85,9 @@ def _mass_and_problem(cell: str, rule: NumberRule) -> tuple[float | None, str | 
 
 
 def _plain_numbers(cells: pl.Series, rule: NumberRule) -> pl.Series:
-    """The numbers of cells that can be read in one way without thought; null for all others."""
+    """The values of cells that are plain numbers by the column's decimal sign; null for all
+    others.
+    """
     pattern = PLAIN_NUMBER if rule.decimal == "." else WHOLE_NUMBER
     plain = cells.str.contains(pattern)
     frame = pl.DataFrame({"cell": cells, "plain": plain})
@@ -131,6 +133,7 @@ def read_shares(cells: pl.Series, rule: NumberRule, read: Read) -> ReadColumn:
     """
 
     def share_and_problem(cell: str) -> tuple[float | None, str | None]:
+        """(share from 0 to 1, what is wrong with the cell)."""
         amount = read(cell, rule.decimal)
         if amount.value is None:
             return None, amount.problem

@@ -54,6 +54,7 @@ def read_pictures(
     files: dict[str, PictureFile] = {}
 
     def usable_and_problems(cell: str) -> tuple[str | None, str | None]:
+        """(the usable pictures of a cell, what is wrong with the others)."""
         placeholder = placeholder_note(cell)
         if placeholder is not None:
             return None, placeholder or None

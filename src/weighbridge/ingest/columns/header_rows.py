@@ -35,7 +35,10 @@ class HeaderRows:
 
 
 def find_head(rows: Sequence[Sequence[str]], wanted: Wanted) -> HeaderRows:
-    """The header among the first rows of a table; raises MissingColumn when there is none."""
+    """The header, of one or two rows, among the first rows of a table.
+
+    Raises MissingColumn when no row has the required columns.
+    """
     index, columns = find_header(rows, wanted)
     head = HeaderRows(index, index + 1, columns)
     below = rows[index + 1] if index + 1 < len(rows) else []

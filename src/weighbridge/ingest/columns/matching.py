@@ -319,6 +319,7 @@ def _field_named(key: str) -> Field | None:
 
 
 def _missing_message(missing: Sequence[Field], headers: Sequence[str]) -> str:
+    """The message that required columns are missing, and what to do."""
     columns = "column" if len(missing) == 1 else "columns"
     return (
         f"Required {columns} not found: {', '.join(missing)}. The file has: {quote_all(headers)}. "
@@ -327,9 +328,9 @@ def _missing_message(missing: Sequence[Field], headers: Sequence[str]) -> str:
 
 
 def _mapping_hint(name: Field, headers: Sequence[str]) -> str:
-    """For the message that name or description is missing: the `--map` that is probably meant.
+    """The end of the message that name or description is missing: the `--map` that may be meant.
 
-    Empty for other fields, and if no column may hold one of these.
+    "" if another field is missing, or no column may hold a name or a description.
     """
     near = (
         header

@@ -120,7 +120,7 @@ class RecordCutter:
         """
         mended = False
         for index in range(begin, end):
-            line = _double_escaped_quotes(lines[index], self._delimiter)
+            line = _with_doubled_quotes(lines[index], self._delimiter)
             mended = mended or line != lines[index]
             lines[index] = line
         return mended
@@ -156,7 +156,7 @@ def _reason(error: csv.Error) -> str:
     )
 
 
-def _double_escaped_quotes(line: str, delimiter: str) -> str:
+def _with_doubled_quotes(line: str, delimiter: str) -> str:
     """The line with \\" written as "", except where the quote ends its field.
 
     MySQL and PHP write quotes within texts with a backslash.

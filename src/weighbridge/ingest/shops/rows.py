@@ -101,8 +101,8 @@ class ShopRows:
                 return raw
 
     def _by_handle(self, raw: RawChunk) -> RawChunk:
-        """Shopify: the rows of a product share a handle; only the first has what they have in
-        common.
+        """Shopify, where rows of a product share a handle and only the first has what is common to
+        them: fills the others from it, and passes over rows that only have a further picture.
         """
         if Field.PARENT_CODE in raw.frame.columns:
             raw = self._fill_down(raw, pl.col(Field.PARENT_CODE).str.strip_chars())
@@ -111,7 +111,9 @@ class ShopRows:
         return with_variants(pass_over(raw, nothing, _PICTURES))
 
     def _by_kind(self, raw: RawChunk) -> RawChunk:
-        """BigCommerce: each row says its kind; a product's variants follow it."""
+        """BigCommerce, where each row says its kind and variants follow their product: fills them
+        from it, and passes over rows of pictures and rules.
+        """
         kind = pl.col("kind").str.strip_chars().str.to_lowercase()
         raw = pass_over(raw, kind.is_in(["image", "video", "rule"]), _RULES)
         marked = or_null(Field.NAME).str.contains(VARIANT_MARKS)
@@ -127,7 +129,7 @@ class ShopRows:
         )
 
     def _by_missing_title(self, raw: RawChunk) -> RawChunk:
-        """eBay: rows without a title are variations of the one above."""
+        """eBay, where rows without a title are variants of the row above: fills them from it."""
         raw = with_parcel_weight(raw)
         starts = or_null(Field.NAME).is_not_null()
         if not {"options", "label"} <= set(raw.frame.columns):
@@ -218,7 +220,9 @@ class ShopRows:
         return pl.coalesce(known, images)
 
     def _by_parent_code(self, raw: RawChunk) -> RawChunk:
-        """Exports in which a variant names its parent, by code or by the program's own number."""
+        """Exports in which a variant names its parent, by code or by the program's own number:
+        fills variants from their parents.
+        """
         itself = pl.col(Field.PARENT_CODE) == pl.col(Field.CODE)
         parent = pl.when(~itself.fill_null(value=False)).then(Field.PARENT_CODE)
         raw = _with_frame(raw, raw.frame.with_columns(parent.alias(Field.PARENT_CODE)))
@@ -232,7 +236,9 @@ class ShopRows:
         return pass_over(raw, only, _ONLY_PARENTS)
 
     def _by_store_view(self, raw: RawChunk) -> RawChunk:
-        """Magento: one row for each store view of a product, and for each simple product."""
+        """Magento, which has a row for each store view: passes over all but the first of a product,
+        and fills variants from their parents.
+        """
         code, name = or_null(Field.CODE), or_null(Field.NAME)
         view = or_null("view") if "view" in raw.frame.columns else pl.lit(None, dtype=pl.String)
         raw = pass_over(raw, code.is_null() & (name.is_null() | view.is_not_null()), _VIEWS)

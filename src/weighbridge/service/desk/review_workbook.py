@@ -106,6 +106,8 @@ def write_review(
 
 
 class _HeaderStyles:
+    """The formats of header cells: plain, and of columns that may be edited."""
+
     def __init__(self, book: Any) -> None:
         self.header = book.add_format({"bold": True, "bg_color": "#E7EEF0", "bottom": 1})
         self.editable = book.add_format({"bold": True, "bg_color": "#BFD9F2", "bottom": 1})

@@ -126,6 +126,8 @@ def merged_ranges(book: Workbook, sheet: Sheet) -> list[Merged]:
 
 
 class _MergedRanges(XmlHandler):
+    """Collects the merged ranges of a sheet in `found`."""
+
     def __init__(self) -> None:
         self.found: list[Merged] = []
         self.starts = {"mergeCell": self._add}
@@ -206,6 +208,9 @@ class _Rows(XmlHandler):
                 self._parts.append(text)
 
     def _begin_row(self, attributes: dict[str, str]) -> None:
+        """Start a row with the number it says, or the next one; raises UnreadableFile if
+        impossible.
+        """
         said = attributes.get("r")
         number = self._row.number + 1 if said is None else _digits_as_int(said)
         if not 1 <= number <= MAX_ROWS:
