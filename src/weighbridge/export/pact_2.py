@@ -1,9 +1,10 @@
-"""PACT version 2: for receivers that do not read version 3 yet.
+"""Writes footprints in PACT version 2, for receivers that do not read version 3 yet.
 
 https://docs.carbon-transparency.org, data type ProductFootprint of version 2.3. It knows no pieces:
 the declared unit is the kilogram, figures are for one kilogram, and `unitaryProductAmount` is the
-mass of one piece. Its data quality indicators ask for ratings of completeness and reliability,
-which nobody has given: they are left out, and the three that there are stand in `comment`.
+mass of one piece. Its data quality indicators require ratings of completeness and reliability,
+which do not exist here: so the indicators are left out, and the three existing ratings are in
+`comment`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _CAVEAT: Final = (
 
 
 def as_footprint_2(row: ResultRow, company: Company, completed_at: datetime) -> dict[str, Any]:
-    """The ProductFootprint of a completed product."""
+    """The ProductFootprint, in version 2, of a completed product."""
     product_id = f"urn:pathfinder:product:customcode:vendor-assigned:{quote(row.code, safe='')}"
     pcf = _carbon_footprint(row, completed_at)
     identity = json.dumps(["2", company.name, company.domain, product_id, pcf], sort_keys=True)
@@ -53,7 +54,7 @@ def as_footprint_2(row: ResultRow, company: Company, completed_at: datetime) -> 
         "productIds": [product_id],
         "productCategoryCpc": row.cpc_code or _NOT_CLASSIFIED,
         "productNameCompany": row.name,
-        "comment": " ".join([comment_of(row), _ratings(row), _CAVEAT]).strip(),
+        "comment": " ".join([comment_of(row), _ratings_sentence(row), _CAVEAT]).strip(),
         "pcf": pcf,
     }
 
@@ -94,7 +95,8 @@ def _carbon_footprint(row: ResultRow, moment: datetime) -> dict[str, Any]:
     return pcf
 
 
-def _ratings(row: ResultRow) -> str:
+def _ratings_sentence(row: ResultRow) -> str:
+    """A sentence with the product's data quality ratings; "" without any."""
     quality = row.data_quality
     if quality is None:
         return ""

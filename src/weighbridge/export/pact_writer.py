@@ -1,8 +1,9 @@
-"""PACT: footprints as companies exchange them, version 3 of the Technical Specifications.
+"""Writes footprints in PACT, the format in which companies exchange them, in version 3 of its
+Technical Specifications.
 
-https://docs.carbon-transparency.org, data type ProductFootprint. One JSON document: `data` has the
-footprints, as ListFootprints answers; `withoutFootprint` names the products that have none, and
-why. What PACT has no place for (the range, the notes) is in `comment`.
+https://docs.carbon-transparency.org, data type ProductFootprint. The file is one JSON document:
+`data` has the footprints, in the form of the answer of ListFootprints; `withoutFootprint` names the
+products that have none, and why. What PACT has no place for (the range, the notes) is in `comment`.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ _URN: Final = re.compile(r"urn:[a-z0-9][a-z0-9-]{0,31}:\S+", re.IGNORECASE)  # R
 _DOMAIN: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 IDS: Final = uuid.UUID("6f6d0c3e-3f0b-5d6e-9f5a-1f6f2b1c7a44")
 GWP_SETS: Final = ("AR5", "AR6")
-"""The factors' publishers use either; see ATTRIBUTION.md beside the factors."""
+"""The IPCC reports whose GWPs the factors' publishers use; see ATTRIBUTION.md beside the
+factors.
+"""
 _SCREENING: Final = "Screening estimate from secondary data, not verified."
 _PRIMARY: Final = (
     "The supplier's own figure as given, not verified; all of it counts as primary data."
@@ -53,7 +56,7 @@ _CAVEATS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """Who hands the footprints on."""
+    """The company that sends the footprints."""
 
     name: str
     ids: tuple[str, ...]
@@ -61,7 +64,9 @@ class Company:
 
     @classmethod
     def of(cls, settings: Settings) -> Company:
-        """As the settings name it. Raises UnsupportedFormat that names what is missing."""
+        """The company in the settings. Raises UnsupportedFormat, naming what is missing or
+        wrong.
+        """
         given = {
             "WEIGHBRIDGE_COMPANY_NAME": settings.company_name.strip(),
             "WEIGHBRIDGE_COMPANY_DOMAIN": settings.company_domain.strip().lower(),
@@ -87,7 +92,7 @@ class Company:
 
 
 def as_footprint(row: ResultRow, company: Company, completed_at: datetime) -> dict[str, Any]:
-    """The ProductFootprint of a completed product."""
+    """The ProductFootprint, in version 3, of a completed product."""
     product_id = f"urn:pact:{company.domain}:supplier-id:{quote(row.code, safe='')}"
     pcf = _carbon_footprint(row, completed_at)
     footprint = {
@@ -141,7 +146,7 @@ def _carbon_footprint(row: ResultRow, moment: datetime) -> dict[str, Any]:
 
 
 def sources_of(row: ResultRow) -> list[dict[str, str]]:
-    """Every source and year that the figure rests on."""
+    """The publishers and years of the factors that the figure is computed with."""
     if row.primary_data:
         return []
     named = dict.fromkeys((one.source, one.year) for one in row.contributions)
@@ -149,6 +154,7 @@ def sources_of(row: ResultRow) -> list[dict[str, str]]:
 
 
 def _ratings(quality: DataQuality) -> dict[str, str]:
+    """The data quality ratings under PACT's names."""
     return {
         "technologicalDQR": _rating(quality.technological),
         "geographicalDQR": _rating(quality.geographical),
@@ -157,12 +163,12 @@ def _ratings(quality: DataQuality) -> dict[str, str]:
 
 
 def _rating(of_three: float) -> str:
-    """1 to 3 as 1 to 5."""
+    """A rating from 1 to 3 on PACT's scale from 1 to 5."""
     return decimal_of(round(min(max(2 * of_three - 1, 1.0), 5.0), 2))
 
 
 def comment_of(row: ResultRow) -> str:
-    """What the format has no place for."""
+    """The text of the field `comment`: what PACT has no place for, such as the range and notes."""
     marks = [
         word for word, is_so in (("SIMULATED", row.simulated), ("RECORDED", row.recorded)) if is_so
     ]
@@ -178,17 +184,20 @@ def comment_of(row: ResultRow) -> str:
 
 
 def decimal_of(number: float) -> str:
-    """Without an exponent, and every digit of it."""
+    """A number with all its digits and without an exponent."""
     return format(Decimal(repr(number)), "f")
 
 
 def moment_of(moment: datetime) -> str:
-    """ISO 8601 in UTC."""
+    """A time in UTC as ISO 8601."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 class PactWriter(FileWriter):
-    """Writes one document; products without a figure are named at its end."""
+    """Writes one document; products without a figure are named at its end.
+
+    `as_document` makes the ProductFootprint of a product, in version 3 or 2.
+    """
 
     _file: IO[str]
 

@@ -1,5 +1,5 @@
-"""The sheet About: what was computed, by which versions, from whose factors, and what each column
-means.
+"""Writes the sheet About: what was computed, by which versions, from whose factors, and what each
+column means.
 """
 
 from __future__ import annotations
@@ -43,7 +43,10 @@ _FIXED: Final = (
 
 @dataclass(slots=True)
 class Seen:
-    """What the rows of a workbook rest on, gathered as they pass."""
+    """The sources, versions and kinds of answers behind the rows of a workbook so far.
+
+    `sources` has (publisher, licence) of factors.
+    """
 
     simulated: bool = False
     recorded: bool = False
@@ -52,7 +55,7 @@ class Seen:
     methods: set[str] = field(default_factory=set)
 
     def add(self, row: ResultRow) -> None:
-        """One more row."""
+        """Add what one more row is computed from."""
         self.simulated = self.simulated or row.simulated
         self.recorded = self.recorded or row.recorded
         self.sources.update((one.source, one.licence) for one in row.contributions)
@@ -62,13 +65,13 @@ class Seen:
 
     @property
     def warnings(self) -> list[str]:
-        """What must not be overlooked."""
+        """The warnings that some figures are simulated or recorded."""
         found = [SIMULATED_WARNING] if self.simulated else []
         return [*found, RECORDED_WARNING] if self.recorded else found
 
 
 def write_about(sheet: Any, styles: Styles, seen: Seen, products: Sequence[Column]) -> None:
-    """Write the whole sheet."""
+    """Write the whole sheet; `products` are the columns of the sheet Products."""
     set_page(sheet, "Weighbridge")
     for position, width in enumerate(_WIDTHS):
         sheet.set_column(position, position, width)

@@ -1,4 +1,4 @@
-"""The sheets Contributions and Notes: several rows a product, found by its code.
+"""The rows of the sheets Contributions and Notes: several for each product, found by its code.
 
 `counted_kg_co2e` of a product's contributions adds up to its figure. Where two routes are combined
 (decision 0026), each contribution counts with its part of its route, times the route's weight,
@@ -45,7 +45,7 @@ CONTRIBUTIONS: Final[tuple[tuple[SheetColumn, str, str], ...]] = (
 """Each column with its unit and meaning."""
 
 PRINTED: Final = 13
-"""Contributions up to the source; the rest is for the screen."""
+"""How many columns of Contributions are printed: those up to the source."""
 
 NOTES: Final = (
     SheetColumn("code", 17),

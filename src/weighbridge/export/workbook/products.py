@@ -1,4 +1,6 @@
-"""The sheet Products: the columns of CSV, those that people read first, in full figures."""
+"""The columns and cells of the sheet Products: the columns of CSV in another order, with figures
+unrounded.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ _PRINTED: Final = {
     "simulated": 11,
     "notes": 62,
 }
-"""The columns that are printed, in this order, and their widths. The others stand behind them."""
+"""The columns that are printed, in this order, and their widths. The others follow behind them."""
 _SMALL_PRINT: Final = ("proxy for ", "left out: ")
 
 
@@ -50,13 +52,13 @@ def product_columns(fields: Sequence[ShownField]) -> tuple[Column, ...]:
     return (*first, *columns.values())
 
 
-def printed(columns: Sequence[Column]) -> int:
-    """How many of these are printed."""
+def count_printed(columns: Sequence[Column]) -> int:
+    """How many of these columns are printed."""
     return sum(column.name in _PRINTED for column in columns)
 
 
 def sheet_column(column: Column) -> SheetColumn:
-    """How a column looks."""
+    """The width and number format of a column in the sheet."""
     return SheetColumn(
         column.name,
         _PRINTED.get(column.name, column.width),
@@ -67,7 +69,7 @@ def sheet_column(column: Column) -> SheetColumn:
 
 
 def product_cells(columns: Sequence[Column], row: ResultRow) -> list[Cell]:
-    """A product's row: figures in full."""
+    """The cells of a product's row, with figures unrounded."""
     return [_cell(column, row) for column in columns]
 
 
@@ -77,6 +79,7 @@ def _cell(column: Column, row: ResultRow) -> Cell:
 
 
 def _gravest_notes(row: ResultRow) -> str | None:
+    """Why a product failed, or its notes except on proxies and what was left out; None: nothing."""
     if row.error:
         return row.error
     grave = [note for note in row.notes if not note.startswith(_SMALL_PRINT)]

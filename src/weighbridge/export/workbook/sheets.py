@@ -1,4 +1,4 @@
-"""Sheets of a workbook that are written row by row, and go on in further ones when they are full.
+"""Writes sheets of a workbook row by row; a full sheet is continued in a further one.
 
 One row of a sheet is in memory at a time (xlsxwriter's constant_memory), so several sheets can grow
 side by side. Text is always written as text, unchanged: no cell ever becomes a formula or a link.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ROWS_PER_SHEET: Final = 1_048_575  # Excel's 1,048,576 less the header
 EMISSIONS: Final = "emissions"
-"""In the place of a number format: a mass of CO2e, shown with two significant digits."""
+"""Stands in place of a number format for masses of CO2e, shown with two significant digits."""
 _PAPER_A4: Final = 9
 _SMALLEST_PLAIN_KG: Final = 0.0001
 _TONNES_FROM_KG: Final = 100
@@ -41,9 +41,10 @@ class SheetColumn(NamedTuple):
 
 
 def emissions_format(kg: float) -> str:
-    """Two significant digits of this many kg, in kg, t or kt: 0.077 kg, 12 kg, 0.45 t, 12 t.
+    """The number format that shows a mass of so many kg with two significant digits: 0.077 kg,
+    12 kg, 0.45 t, 12 t.
 
-    The cell keeps its full value. A number format cannot round to tens, so a larger unit does.
+    A number format cannot round to tens, so a larger unit is used instead.
     """
     shown = abs(float(f"{kg:.1e}"))
     if shown == 0:
@@ -73,7 +74,7 @@ class Styles:
         return self._made[key]
 
     def header(self, *, is_number: bool = False) -> Any:
-        """A name above a column of a table."""
+        """The format of the cells in a table's header."""
         side = _RIGHT if is_number else {}
         return self.style(bold=True, bg_color=_FILL, bottom=1, text_wrap=True, **side)
 
@@ -87,7 +88,7 @@ class Styles:
 def write_cell(
     sheet: Any, styles: Styles, row: int, position: int, column: SheetColumn, value: Cell
 ) -> None:
-    """One cell, by its column; nothing for None and for numbers that a cell cannot hold."""
+    """Write one cell by its column; None, and numbers that a cell cannot hold, are left empty."""
     match value:
         case None:
             return
@@ -113,7 +114,7 @@ def write_cell(
 
 
 def set_page(sheet: Any, footer: str) -> None:
-    """How it prints: landscape, as wide as the page, as many pages long as it takes."""
+    """Set how a sheet is printed: landscape, one page wide, as many pages long as needed."""
     sheet.set_landscape()
     sheet.set_paper(_PAPER_A4)
     sheet.fit_to_pages(1, 0)
@@ -122,10 +123,7 @@ def set_page(sheet: Any, footer: str) -> None:
 
 
 class TableSheet:
-    """A table under a frozen, filtered header that is repeated on every printed page.
-
-    `printed`: how many of its columns are printed; the others are for the screen.
-    """
+    """A table with a frozen header with filters, which is repeated on every printed page."""
 
     def __init__(
         self,
@@ -151,13 +149,13 @@ class TableSheet:
         self._next_row = 1
 
     def append(self, rows: Sequence[Sequence[Cell]]) -> None:
-        """The rows of one more product, all on the same sheet unless they need more than one."""
+        """Write the rows of one more product, all on one sheet unless one has not enough room."""
         if len(rows) > self._room and self._next_row > 1:
-            self._turn_the_page()
+            self._begin_next_sheet()
         for cells in rows:
             if self._room < 1:
-                self._turn_the_page()
-            lines = max(map(_lines, self._columns, cells))
+                self._begin_next_sheet()
+            lines = max(map(_count_lines, self._columns, cells))
             if lines > 1:  # no program works it out by itself when it opens the file
                 self._sheet.set_row(self._next_row, lines * _LINE_POINTS)
             for position, (column, value) in enumerate(zip(self._columns, cells, strict=True)):
@@ -166,16 +164,18 @@ class TableSheet:
 
     @property
     def _room(self) -> int:
+        """How many more rows the sheet can take."""
         return self._rows_per_sheet - self._next_row + 1
 
-    def _turn_the_page(self) -> None:
+    def _begin_next_sheet(self) -> None:
+        """Finish the sheet, and continue the table in a new one."""
         self.finish()
         self._full_sheets += 1
         self._sheet = self._new_sheet(f"{self._name} {self._full_sheets + 1}")
         self._next_row = 1
 
     def finish(self) -> None:
-        """No more rows follow."""
+        """Set filters and print area, because no more rows follow."""
         last = max(self._next_row - 1, 1)
         self._sheet.autofilter(0, 0, last, len(self._columns) - 1)
         self._sheet.print_area(0, 0, last, self._printed - 1)
@@ -194,8 +194,8 @@ class TableSheet:
         return sheet
 
 
-def _lines(column: SheetColumn, value: Cell) -> int:
-    """How many lines a wrapped text takes, about."""
+def _count_lines(column: SheetColumn, value: Cell) -> int:
+    """About how many lines a cell takes when its text is wrapped."""
     if not column.is_long or not isinstance(value, str):
         return 1
     wanted = sum(max(math.ceil(len(line) * 1.1 / column.width), 1) for line in value.split("\n"))

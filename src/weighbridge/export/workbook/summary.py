@@ -1,4 +1,4 @@
-"""The sheets Summary and Materials: the totals of `service.totals`, laid out for a manager.
+"""Writes the sheets Summary and Materials: the totals of a catalogue, laid out for a manager.
 
 A sheet is written from top to bottom (constant_memory), so tables stand one below the other, with
 their charts beside them.
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from weighbridge.export.workbook.sheets import Styles
 
 SHOWN_GROUPS: Final = 10
+"""How many groups a table has; the others are added up in one more line."""
 _WIDTHS: Final = (46, 20, 13, 13, 13, 11, 3)
 _CHART_COLUMN: Final = len(_WIDTHS)
 _CHART_SIZE: Final = {"width": 600, "height": 300}
@@ -55,7 +56,7 @@ MATERIALS: Final = (
 
 
 class _Summary:
-    """The sheet in the making: the next row, and how its cells look."""
+    """Writes the sheet Summary from top to bottom."""
 
     def __init__(self, book: Any, sheet: Any, styles: Styles) -> None:
         self._book = book
@@ -64,21 +65,22 @@ class _Summary:
         self._row = 0
 
     def line(self, text: str, *, height: int | None = None, **properties: Any) -> None:
-        """A line of text over the whole width."""
+        """Write a line of text over the whole width."""
         self._sheet.set_row(self._row, height)
         self._sheet.write_string(self._row, 0, text, self._styles.style(**properties))
         self._row += 1
 
     def fact(self, name: str, value: float, meaning: str, number_format: str) -> None:
-        """A name, its number, and what it means."""
-        self._cells((name, value), ("", number_format))
+        """Write a line with a name, its number, and what it means."""
+        self._write_cells((name, value), ("", number_format))
         self._sheet.write_string(self._row, 2, meaning, self._styles.style(font_color="#555555"))
         self._row += 1
 
     def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> int:
-        """A titled table, and the row of its first line.
+        """Write a table with a title; returns the row of its first line below the header.
 
-        `header`: what its columns are called; those without a format of their own are emissions.
+        `header` has the names of its columns; numbers of columns that are not in _FORMATS are
+        emissions.
         """
         self._row += 1
         self.line(title, height=20, bold=True, font_size=13)
@@ -89,12 +91,12 @@ class _Summary:
         first = self._row
         formats = [_FORMATS.get(name, "" if name in _TEXTS else EMISSIONS) for name in header]
         for cells in rows:
-            self._cells(cells, formats)
+            self._write_cells(cells, formats)
             self._row += 1
         return first
 
     def chart(self, title: str, first: int, last: int) -> None:
-        """Bars of the totals in these rows, beside them."""
+        """Draw a bar chart of the totals in the rows from `first` to `last`, beside them."""
         chart = self._book.add_chart({"type": "bar"})
         chart.add_series(
             {
@@ -120,17 +122,18 @@ class _Summary:
         self._row = max(self._row, first - 2 + _CHART_ROWS)
 
     def new_page(self) -> None:
-        """What follows is printed on a page of its own."""
+        """Begin a new printed page here."""
         self._sheet.set_h_pagebreaks([self._row])
 
-    def _cells(self, cells: Sequence[Cell], formats: Sequence[str]) -> None:
+    def _write_cells(self, cells: Sequence[Cell], formats: Sequence[str]) -> None:
+        """Write these cells into the next row, each with its number format, "" for text."""
         for position, (value, number_format) in enumerate(zip(cells, formats, strict=True)):
             column = SheetColumn("", 0, number_format or None)
             write_cell(self._sheet, self._styles, self._row, position, column, value)
 
 
 def write_summary(book: Any, sheet: Any, styles: Styles, totals: CatalogueTotals) -> None:
-    """Write the whole sheet."""
+    """Write the whole sheet Summary."""
     set_page(sheet, "Weighbridge")
     sheet.hide_gridlines(2)
     for position, width in enumerate(_WIDTHS):
@@ -188,7 +191,7 @@ def _write_groups(summary: _Summary, totals: CatalogueTotals, all_by: Sequence[T
         if not groups or (len(groups) == 1 and by in (TotalBy.SUPPLIER, TotalBy.COUNTRY)):
             continue  # one supplier or country is the total once more
         shown = groups[:SHOWN_GROUPS]
-        rows: list[Sequence[Cell]] = [_group(one) for one in shown]
+        rows: list[Sequence[Cell]] = [_group_cells(one) for one in shown]
         if rest := groups[SHOWN_GROUPS:]:
             rest_total = sum(one.total_kg_co2e for one in rest)
             rows.append((f"{len(rest)} more", None, rest_total, None, None, _rest_share(rest)))
@@ -197,7 +200,7 @@ def _write_groups(summary: _Summary, totals: CatalogueTotals, all_by: Sequence[T
             summary.chart(f"Total by {by}", first, first + len(shown) - 1)
 
 
-def _group(one: GroupTotal) -> Sequence[Cell]:
+def _group_cells(one: GroupTotal) -> Sequence[Cell]:
     return (
         one.name,
         one.products,
@@ -209,6 +212,7 @@ def _group(one: GroupTotal) -> Sequence[Cell]:
 
 
 def _rest_share(rest: Sequence[GroupTotal]) -> float | None:
+    """The share of these groups together; None if none of them has one."""
     shares = [one.share for one in rest if one.share is not None]
     return sum(shares) if shares else None
 
@@ -242,6 +246,7 @@ def _write_products(summary: _Summary, totals: CatalogueTotals) -> None:
 
 
 def _write_missing(summary: _Summary, totals: CatalogueTotals) -> None:
+    """The table of failed products, if there are any."""
     if totals.missing:
         more = totals.failed - len(totals.missing)
         rows: list[Sequence[Cell]] = [(one.name, one.code, one.error) for one in totals.missing]
@@ -251,7 +256,7 @@ def _write_missing(summary: _Summary, totals: CatalogueTotals) -> None:
 
 
 def write_materials(table: TableSheet, totals: CatalogueTotals) -> None:
-    """All that the figures are made of: materials, and what is none."""
+    """Write the sheet Materials: totals by material, and those of contributions that are none."""
     table.append(
         [
             (one.name, one.products, one.mass_kg, one.total_kg_co2e, one.share)

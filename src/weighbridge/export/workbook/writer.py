@@ -1,7 +1,7 @@
-"""XLSX: a workbook for people.
+"""Writes results as XLSX, a workbook for people.
 
-    Summary        what it adds up to, hotspots, what to check first, charts
-    Products       one row a product, in the order in which they come: those that matter most first
+    Summary        totals, hotspots, what to check first, charts
+    Products       one row a product, in the order in which they come: largest totals first
     Materials      what the products are made of
     Contributions  what adds up to each figure
     Notes          what to know before using a figure
@@ -30,7 +30,7 @@ from weighbridge.export.workbook.contributions import (
     note_rows,
 )
 from weighbridge.export.workbook.products import (
-    printed,
+    count_printed,
     product_cells,
     product_columns,
     sheet_column,
@@ -84,7 +84,7 @@ class WorkbookWriter(FileWriter):
             "Products",
             [sheet_column(column) for column in self._columns],
             frozen=2,
-            printed=printed(self._columns),
+            printed=count_printed(self._columns),
         )
         self._materials = None
         if self._totals is not None:

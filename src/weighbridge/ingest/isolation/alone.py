@@ -1,4 +1,4 @@
-"""A small file read whole by one function in a process of its own, under the limits of readers.
+"""Runs a function that reads a small file in a process of its own, under the limits of readers.
 
 For files that are no catalogues and come in over HTTP: a review workbook, bills of materials.
 """
@@ -29,13 +29,14 @@ Read = TypeVar("Read")
 def read_alone(
     read: Callable[[Path], Read], path: Path, limits: ReaderLimits = READER_LIMITS
 ) -> Read:
-    """What `read` makes of the file; both must be picklable.
+    """What `read` returns for the file, run in a new process; it and its result must be picklable.
 
     Raises:
-        UnreadableFile: the process died over the file, or whatever else `read` raises.
+        UnreadableFile: the process died while it read the file.
+        Exception: whatever `read` raises.
     """
     with ProcessPoolExecutor(
-        1, mp_context=get_context("spawn"), initializer=_limited, initargs=(limits,)
+        1, mp_context=get_context("spawn"), initializer=_limit_this_process, initargs=(limits,)
     ) as pool:
         try:
             return pool.submit(read, path).result()
@@ -46,7 +47,7 @@ def read_alone(
             ) from error
 
 
-def _limited(limits: ReaderLimits) -> None:
+def _limit_this_process(limits: ReaderLimits) -> None:
     ignore_signals()
     limit_memory(limits)
     limit_cpu(limits)

@@ -44,24 +44,24 @@ _PIECE_BYTES = 32 << 20
 
 
 _NO_MEMORY: Final = ("not enough memory", "memory allocation of", "cannot allocate memory")
-"""What compiled code says, in errors of its own, where Python raises MemoryError."""
+"""What the errors of compiled code say when there is too little memory."""
 
 
 def reply_to(error: BaseException) -> FileRefused | OutOfMemory | Bug:
-    """What the parent is told of an error: that of the file, of the limit on memory, or ours."""
+    """The reply for an error: the file is at fault, or the limit on memory, or our program."""
     native = error.__cause__ if isinstance(error, InputError) else error
     said = str(native).lower()
     if isinstance(native, MemoryError) or any(words in said for words in _NO_MEMORY):
         return OutOfMemory()
     if isinstance(error, InputError):
-        return FileRefused(_plain(error))
+        return FileRefused(_without_causes(error))
     if type(error).__name__ == "PanicException":
         return FileRefused(UnreadableFile(_GAVE_UP))
     return Bug("".join(traceback.format_exception(error)))
 
 
 class Child:
-    """Answers one request after the other."""
+    """Answers the parent's requests, one after the other; keeps the open catalogue in between."""
 
     def __init__(self, replies: BinaryIO) -> None:
         self._replies = replies
@@ -69,9 +69,9 @@ class Child:
         self._limits: ReaderLimits | None = None
 
     def serve(self, request: object) -> None:
-        """Answer one request, whatever happens."""
+        """Answer one request; an error becomes the reply."""
         try:
-            self._serve(request)
+            self._answer(request)
         except BrokenPipeError:
             raise
         except BaseException as error:  # noqa: BLE001 - also what Rust code raises when it panics
@@ -80,8 +80,8 @@ class Child:
                 self._catalogue = None
             self._send(reply)
 
-    def _serve(self, request: object) -> None:
-        """Answer a request; messages about progress, or rows, may come before the last reply.
+    def _answer(self, request: object) -> None:
+        """Answer one request; messages about progress, or rows, may be sent before the last reply.
 
         Raises:
             ValueError: it is unknown, or no file is open for it.
@@ -89,7 +89,7 @@ class Child:
         """
         match request:
             case OpenFile():
-                self._within(request.limits)
+                self._set_limits(request.limits)
                 self._catalogue = None
                 self._catalogue = Catalogue(request.path, request.options, self._progress)
                 self._send(Opened(self._catalogue.head))
@@ -103,12 +103,13 @@ class Child:
                 self._catalogue = None
                 self._send(Finished())
             case CheckPicture():
-                self._within(request.limits)
+                self._set_limits(request.limits)
                 self._send(CheckedPicture(check_picture(request.data)))
             case _:
                 raise ValueError(f"unexpected request {type(request).__name__}")
 
-    def _within(self, limits: ReaderLimits) -> None:
+    def _set_limits(self, limits: ReaderLimits) -> None:
+        """Limit this process for the next request."""
         self._limits = limits
         limit_memory(limits)
         limit_cpu(limits)
@@ -117,6 +118,7 @@ class Child:
         self._send(StillReading(row))
 
     def _send(self, reply: Reply) -> None:
+        """Send a reply, and allow the CPU time of one more step."""
         send(self._replies, reply)
         if self._limits is not None:
             limit_cpu(self._limits)
@@ -125,23 +127,24 @@ class Child:
 _GAVE_UP = "The file is damaged and cannot be read. Save it again in the program that made it."
 
 
-def _plain(error: InputError) -> InputError:
-    """The error without its causes, which may not travel."""
+def _without_causes(error: InputError) -> InputError:
+    """The error without its causes, which may not be picklable."""
     error.__cause__ = error.__context__ = error.__traceback__ = None
     return error
 
 
 def _listen(requests: BinaryIO, inbox: queue.SimpleQueue[object]) -> None:
+    """Put every request into the inbox; end this process when the parent is gone."""
     while (message := receive(requests)) is not None:
         inbox.put(message)
     os._exit(0)  # the parent is gone
 
 
 def main() -> None:
-    """Serve until the parent goes away."""
+    """Answer requests until the parent ends."""
     ignore_signals()
     replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what anybody prints is no reply
+    os.dup2(2, 1)  # what is printed must not get among the replies
     pl.DataFrame({"warm": ["up"] * 64}).lazy().group_by("warm").len().collect()  # starts threads
     inbox: queue.SimpleQueue[object] = queue.SimpleQueue()
     listener = threading.Thread(target=_listen, args=(sys.stdin.buffer, inbox), daemon=True)

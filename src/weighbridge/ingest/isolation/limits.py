@@ -1,4 +1,4 @@
-"""Limits of the process that reads a file. The operating system enforces them on POSIX."""
+"""Limits of the process that reads a file, which POSIX systems enforce."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ _STDERR_BYTES: Final = 1 << 20
 class ReaderLimits:
     """What reading one file may take.
 
-    `memory_bytes`: heap of the process; kept by Linux. `silence_s`: time without any progress; kept
-    by the parent's clock everywhere, and in CPU seconds on POSIX should the parent be gone.
+    `memory_bytes` is the heap of the process; only Linux enforces it. `silence_s` is the time
+    without any progress; the parent enforces it by its clock, and POSIX systems, should the parent
+    be gone, as seconds of CPU time.
     """
 
     memory_bytes: int = 768 << 20
@@ -27,7 +28,7 @@ PICTURE_LIMITS: Final = ReaderLimits(memory_bytes=640 << 20, silence_s=30.0)
 
 
 def ignore_signals() -> None:
-    """Only the parent decides when the child ends: Ctrl-C and `systemctl stop` reach it too."""
+    """Ignore the signals of Ctrl-C and `systemctl stop`, since the parent ends the child itself."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None:
@@ -35,7 +36,7 @@ def ignore_signals() -> None:
 
 
 def limit_memory(limits: ReaderLimits) -> None:
-    """Bound the heap, and forbid files and core dumps.
+    """Limit the heap of this process, and forbid large files and core dumps.
 
     RLIMIT_DATA and not RLIMIT_AS: a Parquet file is mapped into memory, and threads reserve address
     space that they never use.
@@ -44,13 +45,13 @@ def limit_memory(limits: ReaderLimits) -> None:
         return
     import resource
 
-    _lower(resource.RLIMIT_DATA, limits.memory_bytes)
-    _lower(resource.RLIMIT_FSIZE, _STDERR_BYTES)
-    _lower(resource.RLIMIT_CORE, 0)
+    _set_soft_limit(resource.RLIMIT_DATA, limits.memory_bytes)
+    _set_soft_limit(resource.RLIMIT_FSIZE, _STDERR_BYTES)
+    _set_soft_limit(resource.RLIMIT_CORE, 0)
 
 
 def limit_cpu(limits: ReaderLimits) -> None:
-    """Allow the CPU time of one more step."""
+    """Allow this process the CPU time of one more step: what may pass without any progress."""
     if sys.platform == "win32":
         return
     import resource
@@ -58,11 +59,11 @@ def limit_cpu(limits: ReaderLimits) -> None:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     used_s = usage.ru_utime + usage.ru_stime
     # Several threads use several seconds of CPU in one.
-    _lower(resource.RLIMIT_CPU, int(used_s + 4 * limits.silence_s) + 1)
+    _set_soft_limit(resource.RLIMIT_CPU, int(used_s + 4 * limits.silence_s) + 1)
 
 
-def _lower(kind: int, value: int) -> None:
-    """Set a soft limit, at most the hard one; without effect where the system refuses it."""
+def _set_soft_limit(kind: int, value: int) -> None:
+    """Set a soft limit, at most the hard one; does nothing where the system refuses it."""
     import resource
 
     _, hard = resource.getrlimit(kind)
