@@ -1,4 +1,4 @@
-"""Starts a child process that reads files, exchanges messages with it, and says why it ended."""
+"""The parent's end of a child that reads files: starts it, talks to it, and says how it died."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _TOO_SLOW: Final = (
 
 
 class ReaderProcess:
-    """A child process that reads files. Only one thread may use it at a time."""
+    """One child. Not for several threads at once."""
 
     def __init__(self) -> None:
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr
+            _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said
         )
         self._timed_out = False
         self._row = 0
@@ -48,27 +48,27 @@ class ReaderProcess:
 
     @property
     def pid(self) -> int:
-        """The process id of the child."""
+        """The number of the process."""
         return self._process.pid
 
     @property
     def is_alive(self) -> bool:
-        """Whether the child is running and can take another request."""
+        """Whether it can serve another request."""
         return self._process.poll() is None
 
     def ask(self, request: Request) -> None:
-        """Send a request. Errors are reported by `reply`."""
+        """Send a request. What goes wrong shows in the reply."""
         self.requests += 1
         self._row = 0
         with contextlib.suppress(OSError):
             send(cast("BinaryIO", self._process.stdin), request)
 
     def reply(self, limits: ReaderLimits) -> Reply:
-        """The next reply; messages about progress are passed over.
+        """The next reply that is more than a sign of progress.
 
         Raises:
-            InputError: the child refused the file, or died while it read it (UnreadableFile).
-            InternalError: there is a fault in our program.
+            InputError: as the child did, or UnreadableFile because the child died of the file.
+            InternalError: a bug.
         """
         while True:
             message = self._next(limits)
@@ -84,19 +84,16 @@ class ReaderProcess:
                     self.close()
                     raise InternalError(f"Reading the file failed:\n{message.traceback}")
                 case None:
-                    raise UnreadableFile(self._why_it_ended(limits))
+                    raise UnreadableFile(self._ending(limits))
                 case _:
                     return cast("Reply", message)
 
     def saw_row(self, row: int) -> None:
-        """Remember the last row that came, for the message if the child dies."""
+        """Remember how far it got."""
         self._row = max(self._row, row)
 
     def _next(self, limits: ReaderLimits) -> object | None:
-        """The next message; kills the child if none comes for `limits.silence_s`, and gives
-        None.
-        """
-        watchdog = threading.Timer(limits.silence_s, self._kill_silent_child)
+        watchdog = threading.Timer(limits.silence_s, self._run_out)
         watchdog.daemon = True
         watchdog.start()
         try:
@@ -104,22 +101,22 @@ class ReaderProcess:
         finally:
             watchdog.cancel()
 
-    def _kill_silent_child(self) -> None:
+    def _run_out(self) -> None:
         self._timed_out = True
         self._process.kill()
 
-    def _why_it_ended(self, limits: ReaderLimits) -> str:
-        """Why the child ended without a reply, and what to do."""
+    def _ending(self, limits: ReaderLimits) -> str:
+        """Why there is no reply."""
         code = self._process.wait()
         if self._timed_out or code == -getattr(signal, "SIGXCPU", 0):
             return (
                 f"Reading it got no further for {limits.silence_s:g} s{self._place()}. {_TOO_SLOW}"
             )
-        self._stderr.seek(0)
-        said = self._stderr.read()[-_TAIL_BYTES:]
+        self._said.seek(0)
+        said = self._said.read()[-_TAIL_BYTES:]
         if b"memory allocation" in said or b"MemoryError" in said or b"out of memory" in said:
             return self._too_much_memory(limits)
-        return f"Reading it crashed the reader ({_exit_name(code)}){self._place()}. {_REMEDY}"
+        return f"Reading it crashed the reader ({_name(code)}){self._place()}. {_REMEDY}"
 
     def _too_much_memory(self, limits: ReaderLimits) -> str:
         megabytes = limits.memory_bytes >> 20
@@ -129,7 +126,7 @@ class ReaderProcess:
         return f" after row {self._row:,}" if self._row else ""
 
     def close(self) -> None:
-        """Kill the child."""
+        """End it, at once."""
         self._process.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
@@ -137,10 +134,10 @@ class ReaderProcess:
                     pipe.close()
         with contextlib.suppress(subprocess.TimeoutExpired):  # it is killed, but the host is busy
             self._process.wait(_END_S)
-        self._stderr.close()
+        self._said.close()
 
 
-def _exit_name(code: int) -> str:
+def _name(code: int) -> str:
     """The signal that ended a process, or its exit code."""
     if code < 0:
         with contextlib.suppress(ValueError):

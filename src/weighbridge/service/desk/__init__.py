@@ -1,1 +1,1 @@
-"""What an analyst does with a figure: look into it, correct it, hand it over."""
+"""What an analyst does with figures: explain, correct, compare and review them."""

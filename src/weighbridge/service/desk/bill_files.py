@@ -1,13 +1,13 @@
-"""Own bills of materials in a file: one row a line of a bill, in CSV or a sheet of a workbook.
+"""Reads own bills of materials from a file: one row a line of a bill, in CSV or a workbook's sheet.
 
     code, material, mass_kg, process, component, country, electricity_kwh_per_kg, ...
 
 Or one row a product, as a catalogue has it, with numbered columns: material 1, mass 1 (kg),
-material 2, mass 2 (kg). Sheets and columns are found by these names, or usual ones for the same;
-other sheets, such as the catalogue itself, are passed over. `process` may name several, separated
-by semicolons; without the column the model's processes stay. What is known of them, where they are
-done and with which energy, has columns of its own (`process_cells`). All rows are checked before
-anything is done: the message names each bad row.
+material 2, mass 2 (kg). Sheets and columns are found by these names or usual synonyms; other
+sheets, such as the catalogue itself, are passed over. `process` may name several, separated by
+semicolons; without this column the model's processes stay. Where the processes are done and with
+which energy has columns of its own (`process_cells`). All rows are checked before anything is
+done: the message names each bad row.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ _NUMBERED: Final = re.compile(r"(\D*)(\d{1,3})(\D*)")
 class OwnLine:
     """One line of an own bill. `processes` None: the file has no such column.
 
-    `facts`: what is known of its processes, one value for all or a list with one for each.
+    `facts` has what is known of the processes, by name: one value for all, or a list with one for
+    each.
     """
 
     material: str
@@ -82,13 +83,15 @@ class OwnLine:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def as_value(self) -> dict[str, Any]:
-        """As the correction of a bill has it."""
+        """The line as the value of a correction of the bill has it."""
         return {"material": self.material, "mass_kg": self.mass_kg, "component": self.component}
 
 
 @dataclass(frozen=True, slots=True)
 class OwnBills:
-    """The bill of each product that a file names; in `notes` the names that were taken for keys."""
+    """The bill of each product in a file, by code; `notes` say which names were taken for which
+    keys.
+    """
 
     bills: Mapping[str, Sequence[OwnLine]]
     notes: tuple[str, ...] = ()
@@ -96,20 +99,22 @@ class OwnBills:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """Cells by our names of the columns, and where they stand."""
+    """A row of a file: `place` says where it is, `cells` are by our names of the columns."""
 
     place: str
     cells: Mapping[str, str]
     are_numbers: frozenset[str] = frozenset()
-    """Columns whose cell is a number of a workbook, which has no decimal sign."""
+    """The columns whose cell is a number in a workbook, and so can be read in one way only."""
 
 
 _Layout = dict[int | None, dict[str, int]]
-"""Columns by our names for them: by number where a row has several lines, else under None."""
+"""The position of each column by our name for it: for each number of numbered columns, else for
+None.
+"""
 
 
 def read_own_bills(path: Path, factors: FactorTable) -> OwnBills:
-    """The bill of each product that the file names; it is read in a process of its own.
+    """The bill of each product in the file, which is read in a process of its own.
 
     Raises:
         InputError: names each row that cannot be used, and why.
@@ -142,7 +147,7 @@ def read_own_bills(path: Path, factors: FactorTable) -> OwnBills:
 
 
 def _decimal_sign(name: str, read: Sequence[_Row]) -> DecimalSign | None:
-    """What the cells of a column show to be its decimal sign; None where none shows it."""
+    """The decimal sign of a column by what its cells show; None if they do not show it."""
     texts = [
         text for row in read if name not in row.are_numbers and (text := row.cells.get(name, ""))
     ]
@@ -150,7 +155,9 @@ def _decimal_sign(name: str, read: Sequence[_Row]) -> DecimalSign | None:
 
 
 class _LineReader:
-    """Rows to lines; keeps which names it `taken` for which keys."""
+    """Turns rows into lines of bills. `taken` has the names that it took for a key, with the
+    key.
+    """
 
     def __init__(self, factors: FactorTable, signs: Mapping[str, DecimalSign | None]) -> None:
         self._factors = factors
@@ -163,22 +170,25 @@ class _LineReader:
         """The line of a bill in this row. Raises InputError, which says what is wrong."""
         if not row.cells["code"].strip():
             raise InputError("the code is missing.")
-        material = self._known("material", row.cells["material"], self._materials)
+        material = self._key_of("material", row.cells["material"], self._materials)
         processes = None
         if "process" in row.cells:
             named = (part.strip() for part in row.cells["process"].split(_SEVERAL))
-            processes = tuple(self._known("process", p, self._processes) for p in named if p)
+            processes = tuple(self._key_of("process", p, self._processes) for p in named if p)
             _check_fit(material, processes, self._factors)
         component = " ".join(row.cells.get("component", "").split())[:80]
         cells = {
-            name: self._plain(name, text) if name in _NUMBERS[1:] else text
+            name: self._rewritten_cell(name, text) if name in _NUMBERS[1:] else text
             for name, text in row.cells.items()
         }
         facts = read_facts(cells, processes, self._factors)
         mass_kg = _mass_kg(row.cells["mass_kg"], self._signs["mass_kg"])
         return OwnLine(material, mass_kg, component, processes, facts)
 
-    def _known(self, kind: str, text: str, names: Mapping[str, str]) -> str:
+    def _key_of(self, kind: str, text: str, names: Mapping[str, str]) -> str:
+        """The key of a material or process (`kind`) by key or name; raises InputError if
+        unknown.
+        """
         written = text.strip()
         if not written:
             raise InputError(f"the {kind} is missing.")
@@ -189,18 +199,19 @@ class _LineReader:
             self.taken[written] = found
         return found
 
-    def _plain(self, name: str, text: str) -> str:
-        """A cell of figures, each with a decimal point. Raises InputError for one that can mean
-        two.
+    def _rewritten_cell(self, name: str, text: str) -> str:
+        """A cell with figures between semicolons, each rewritten with a decimal point.
+
+        Raises InputError for a figure that can be read in two ways.
         """
         parts = (part.strip() for part in text.split(_SEVERAL))
-        return _SEVERAL.join(_plain(name, part, self._signs[name]) for part in parts)
+        return _SEVERAL.join(_rewritten_number(name, part, self._signs[name]) for part in parts)
 
 
-def _plain(name: str, text: str, decimal: DecimalSign | None) -> str:
-    """A number as Python reads it; a text that is none as it stands.
+def _rewritten_number(name: str, text: str, decimal: DecimalSign | None) -> str:
+    """A number rewritten as Python reads it; a text that is no number as it is.
 
-    Raises InputError if it can mean two numbers.
+    Raises InputError if it can be read in two ways.
     """
     written = tidy(text)
     plain = plain_number(written, decimal)
@@ -214,11 +225,12 @@ def _plain(name: str, text: str, decimal: DecimalSign | None) -> str:
 
 
 def _names(factors: Iterable[Any]) -> dict[str, str]:
+    """The names of factors by their key."""
     return {one.key: one.name for one in factors}
 
 
 def _check_fit(material: str, processes: Sequence[str], factors: FactorTable) -> None:
-    """Raises InputError for a process that cannot work this material."""
+    """Raises InputError for a process that does not apply to this material."""
     factor = factors.materials[material]
     for process in processes:
         if factor.includes_forming:
@@ -234,7 +246,7 @@ def _check_fit(material: str, processes: Sequence[str], factors: FactorTable) ->
 
 def _mass_kg(text: str, decimal: DecimalSign | None) -> float:
     """The mass in a cell, in kg. Raises InputError if it is none."""
-    plain = _plain("mass_kg", text.strip(), decimal)
+    plain = _rewritten_number("mass_kg", text.strip(), decimal)
     try:
         mass_kg = float(plain)
     except ValueError:
@@ -253,7 +265,9 @@ def _mass_kg(text: str, decimal: DecimalSign | None) -> float:
 
 
 def read_rows(path: Path) -> list[_Row]:
-    """Every row that is not empty, unchecked. Raises UnreadableFile."""
+    """Every row that is not empty, not checked yet. Raises UnreadableFile if the file is no
+    bill.
+    """
     found = []
     for row in _rows(path):
         found.append(row)
@@ -328,8 +342,9 @@ def _lines_of(
     layout: _Layout,
     numbers: Mapping[int, str] = _NO_NUMBERS,
 ) -> Iterator[_Row]:
-    """One line, or those of the numbered columns that are not empty. `numbers`: cells of a workbook
-    that are numbers, whatever they look like.
+    """The line of a bill in a row of a file, or the lines in its numbered columns; not empty ones.
+
+    `texts` are the row's cells by position, `numbers` those that are numbers in a workbook.
     """
     for number, places in layout.items():
         cells = {name: texts.get(at, "") for name, at in places.items()}
@@ -342,9 +357,7 @@ def _lines_of(
 
 
 def _layout(header: Sequence[str]) -> _Layout:
-    """Where each of our columns is: those of one line, or by number those of several.
-
-    Empty: this is no bill of materials.
+    """Where each of our columns is, by the header of a file; {} if it is no bill of materials.
 
     Raises:
         UnreadableFile: a numbered material has no mass, or a mass no material.
@@ -373,13 +386,13 @@ def _layout(header: Sequence[str]) -> _Layout:
 
 
 def _without(number: int, title: str) -> str:
-    """The title of a column of this number without it; "" for all other columns."""
+    """The title of a numbered column without its number; "" if it has not this number."""
     match = _NUMBERED.fullmatch(title)
     return match[1] + match[3] if match and int(match[2]) == number else ""
 
 
 def _places(titles: Sequence[str]) -> dict[str, int]:
-    """Where each of our columns is, as far as they are there."""
+    """The position of each of our columns that the file has, by our name for it."""
     found = {}
     for name, synonyms in _NAMES.items():
         for synonym in synonyms:

@@ -1,4 +1,4 @@
-"""Why a figure is what it is: the stored footprint of one product as a tree."""
+"""Explains a figure: how the stored footprint of one product was computed, as a tree."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WHAT_TO_DO = {
 
 @dataclass(frozen=True, slots=True)
 class ExplainedProduct:
-    """The tree of a product's figure, with what it was computed by."""
+    """How a product's figure was computed, as a tree, with the method, factors and model used."""
 
     code: str
     name: str
@@ -48,7 +48,7 @@ class ExplainedProduct:
 
 
 async def explain_product(database: Database, steps: Steps, code: str) -> ExplainedProduct:
-    """The figure of a product as a tree.
+    """How the figure of a product was computed.
 
     Raises:
         NotFound: there is no such product.
@@ -72,7 +72,7 @@ async def explain_product(database: Database, steps: Steps, code: str) -> Explai
 
 
 def explained(product: Product, detail: StoredDetail, steps: Steps) -> ExplainedProduct:
-    """The tree of a stored footprint."""
+    """How a stored footprint was computed. Raises Conflict if its answers are incomplete."""
     answers = {step: steps.decode(step, stored) for step, stored in detail.answers.items()}
     subject = Subject(product, answers)
     classification = subject.answer(Classification)

@@ -1,7 +1,7 @@
-"""Figures read back from files that Weighbridge has exported, and what moved between two of them.
+"""Reads figures from files that Weighbridge has exported, and compares two such files.
 
-Each format says what it can: JSONL and Parquet have every digit, the method and the factors; CSV
-and XLSX have four significant digits, and what a table shows.
+JSONL and Parquet have every digit, the method and the factors. Tables say less, and CSV has only
+four significant digits.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 FIGURE: Final = "emissions_kg_co2e"
 _OF_PRODUCTS: Final = {"code", FIGURE, "decided_by"}
-"""Columns by which the sheets of products are told from the others of a workbook."""
+"""The columns that a sheet of a workbook must have to be read as one of products."""
 _ROUNDED: Final = 6e-4
-"""What four significant digits may hide, as a part of a figure."""
+"""By how much a figure may differ from one rounded to four digits, as a share of it."""
 _NAMED: Final = {
     "method_version": "method",
     "factors_version": "factors",
@@ -35,21 +35,24 @@ _NAMED: Final = {
     "recycled_share": "recycled share",
     "subcategory": "subcategory",
 }
-"""What is named with its value before and after, where both files say it."""
+"""Columns that are given as causes with their value before and after, if both files have them."""
 _SAID: Final = {
     "mass_kg": "the mass",
     "primary_data": "a supplier's figure",
     "bill": "the bill of materials",
     "processes": "the processes",
 }
-"""What is only said to be another."""
+"""Columns that are given as causes by these words alone."""
 _CORRECTED: Final = "corrected: "
 UNSTATED: Final = "nothing that the files state"
 
 
 @dataclass(frozen=True, slots=True)
 class ExportedFile:
-    """Rows by code, with the names of Parquet columns. `is_exact`: figures have every digit."""
+    """The rows of an exported file by product code, under the names of the Parquet columns.
+
+    `is_exact`: its figures are not rounded.
+    """
 
     rows: Mapping[str, Mapping[str, Any]]
     is_exact: bool
@@ -89,7 +92,7 @@ def read_export(path: Path) -> ExportedFile:
 
 
 def compare_exports(before: ExportedFile, after: ExportedFile) -> Movements:
-    """What moved from one export to the other, and why, as far as the files say."""
+    """Which figures differ between two exports, and why, as far as the files tell."""
     exact = before.is_exact == after.is_exact
     moved = Movements() if exact else Movements(tolerance=_ROUNDED)
     nothing: Mapping[str, Any] = {}
@@ -100,9 +103,9 @@ def compare_exports(before: ExportedFile, after: ExportedFile) -> Movements:
 
 
 def _causes(old: Mapping[str, Any], new: Mapping[str, Any], exact: bool) -> tuple[str, ...]:
-    """What differs between two exports of a product that can move its figure; never empty.
+    """What differs between two exports of a product and may have changed its figure; never empty.
 
-    `exact`: numbers may differ by 1e-9 of themselves, else by what a table rounds away.
+    `exact`: numbers differ if by more than a share of 1e-9; else if by more than rounding.
     """
     found = []
     if _corrections(old) != _corrections(new):
@@ -117,26 +120,30 @@ def _causes(old: Mapping[str, Any], new: Mapping[str, Any], exact: bool) -> tupl
 
 
 def _is_same(old: Any, new: Any, exact: bool) -> bool:
+    """Whether two values are the same, numbers up to the tolerance."""
     if isinstance(old, float) and isinstance(new, float):
         return abs(old - new) <= (1e-9 if exact else _ROUNDED) * max(abs(old), abs(new))
-    return bool(_lines(old) == _lines(new))
+    return bool(_in_one_form(old) == _in_one_form(new))
 
 
-def _lines(value: Any) -> Any:
-    """Lists of records by what they have: formats spell the names in their own ways, and earlier
-    versions have fewer of them.
+def _in_one_form(value: Any) -> Any:
+    """A list of records in a form that is equal for all formats; any other value as it is.
+
+    Formats spell the names of fields differently, and earlier versions have fewer fields.
     """
     if not isinstance(value, list):
         return value
-    return [_known(one) if isinstance(one, dict) else one for one in value]
+    return [_comparable(one) if isinstance(one, dict) else one for one in value]
 
 
-def _known(record: Mapping[str, Any]) -> dict[str, Any]:
+def _comparable(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record without fields that are None, and with names spelled in one way."""
     spelled = ((name.replace("_", "").casefold(), value) for name, value in record.items())
     return {name: value for name, value in spelled if value is not None}
 
 
 def _corrections(row: Mapping[str, Any]) -> set[str]:
+    """The notes of a product that name a correction."""
     notes = row.get("notes") or []
     single = notes.split("; ") if isinstance(notes, str) else notes
     # A workbook begins each note with a capital letter.

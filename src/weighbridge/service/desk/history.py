@@ -1,4 +1,6 @@
-"""What a product's footprint was before, and between two moments what moved and why."""
+"""The earlier versions of a product's footprint, and which figures changed between two moments and
+why.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 class PastFootprint:
     """A version of a footprint, and what changed it from the version before.
 
-    `change` 0.25: a quarter more than before; None for the first that is kept.
+    `change` is relative, 0.25 for a quarter more; None for the first version, or after one of 0.
     """
 
     version: Version
@@ -45,7 +47,10 @@ async def history_of(database: Database, code: str) -> list[PastFootprint]:
 
 
 def with_causes(versions: Sequence[Version]) -> list[PastFootprint]:
-    """Newest first; `versions` are earliest first, and all that are kept."""
+    """The versions of a footprint with what changed each from the one before, newest first.
+
+    `versions` are all that are kept, earliest first.
+    """
     is_whole = len(versions) <= footprint_versions.KEPT
     found = []
     before: Version | None = None
@@ -60,13 +65,16 @@ def with_causes(versions: Sequence[Version]) -> list[PastFootprint]:
 
 
 def _change(before: Version | None, after: Version) -> float | None:
+    """The relative change of the figure, 0.25 for a quarter more; None without a figure before."""
     if before is None or before.emissions_kg_co2e == 0:
         return None
     return after.emissions_kg_co2e / before.emissions_kg_co2e - 1
 
 
 def read_moment(text: str, now: datetime, zone: tzinfo | None = None) -> datetime:
-    """ISO 8601 or `now`, as UTC. Without a zone it is in `zone`; None: local time.
+    """The moment that a text names, in UTC: ISO 8601, or "now", which is the moment `now`.
+
+    A text without a time zone is in `zone`; None: in the local one.
 
     Raises:
         InputError: it is neither.
@@ -86,7 +94,7 @@ def read_moment(text: str, now: datetime, zone: tzinfo | None = None) -> datetim
 
 
 async def compare_moments(database: Database, start: datetime, end: datetime) -> Movements:
-    """What moved from one moment to another, over all products, and why.
+    """Which products' figures changed from one moment to another, and why.
 
     Raises:
         InputError: the second moment is not after the first.
@@ -104,7 +112,10 @@ async def compare_moments(database: Database, start: datetime, end: datetime) ->
 
 
 def _movement(code: str, versions: Sequence[Version], start: datetime) -> Movement:
-    """`versions`: those up to the end."""
+    """The figure of a product at `start` and in its last version, and the causes in between.
+
+    `versions` are all up to the end, earliest first.
+    """
     earlier = [one for one in versions if one.calculated_at <= start]
     later = versions[len(earlier) :]
     before = earlier[-1] if earlier else None

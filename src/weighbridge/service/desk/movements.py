@@ -1,4 +1,4 @@
-"""What moved between two states of a catalogue: by product, in total, and by cause."""
+"""How figures differ between two states of a catalogue: by product, in total, and by cause."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 LARGEST: Final = 20
+"""How many of the largest changes are listed."""
 _LEAST_CHANGE: Final = 1e-9
-"""Share of a figure below which a change is rounding."""
+"""A change by a smaller share of the figure is rounding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One product before and after. None: there was no figure then."""
+    """The figure of one product in both states (None: it had no figure), and the causes of the
+    difference.
+    """
 
     code: str
     before_kg_co2e: float | None
@@ -21,18 +24,18 @@ class Movement:
 
     @property
     def moved_kg_co2e(self) -> float:
-        """By how much the figure moved; 0 where one of the two is missing."""
+        """The difference between the two figures; 0 if one of them is missing."""
         if self.before_kg_co2e is None or self.after_kg_co2e is None:
             return 0.0
         return self.after_kg_co2e - self.before_kg_co2e
 
     @property
     def change(self) -> float:
-        """The same as a part of the figure before: 0.25 is a quarter more."""
+        """The difference as a share of the figure before: 0.25 is a quarter more."""
         return self.moved_kg_co2e / (abs(self.before_kg_co2e or 0.0) or 1.0)
 
     def as_document(self) -> dict[str, Any]:
-        """As `--json` and the API give it."""
+        """The movement as JSON for `--json` and the API."""
         return {
             "code": self.code,
             "beforeKgCo2e": self.before_kg_co2e,
@@ -44,7 +47,7 @@ class Movement:
 
 @dataclass(slots=True)
 class CauseTotal:
-    """How many products moved by the same causes, and by how much in total."""
+    """How many products' figures changed by the same causes, and by how much in total."""
 
     products: int = 0
     moved_kg_co2e: float = 0.0
@@ -52,7 +55,11 @@ class CauseTotal:
 
 @dataclass(slots=True)
 class Movements:
-    """All products together. Totals are for one unit of each that has a figure in both states."""
+    """All products together. Totals are of one unit of each product with a figure in both states.
+
+    `added` and `gone` are codes of products with a figure only after or only before. Changes by a
+    share of the figure up to `tolerance` do not count as moved.
+    """
 
     tolerance: float = _LEAST_CHANGE
     products: int = 0
@@ -66,7 +73,7 @@ class Movements:
     causes: dict[tuple[str, ...], CauseTotal] = field(default_factory=dict)
 
     def add(self, one: Movement) -> None:
-        """Count a product."""
+        """Add one product."""
         if one.before_kg_co2e is None or one.after_kg_co2e is None:
             if one.after_kg_co2e is not None:
                 self.added.append(one.code)
@@ -84,11 +91,11 @@ class Movements:
 
     @property
     def largest(self) -> list[Movement]:
-        """Those that moved most, as a part of themselves."""
+        """The products whose figures changed most, as a share of the figure before."""
         return sorted(self.moved, key=lambda one: -abs(one.change))[:LARGEST]
 
     def as_document(self) -> dict[str, Any]:
-        """As `--json` gives it."""
+        """All movements as JSON for `--json`."""
         totals = sorted(self.causes.items(), key=lambda item: -abs(item[1].moved_kg_co2e))
         return {
             "products": self.products,

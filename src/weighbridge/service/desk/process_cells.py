@@ -1,8 +1,8 @@
-"""What is known of processes, as cells of a file have it: where they are done, and with how much
+"""Reads and writes cells with what is known of processes: where they are done, and with how much
 energy of which kind.
 
-A cell has one value for all processes of its line, or one for each, separated by semicolons in
-their order; an empty one is not known.
+A cell has one value for all processes of its line, or one for each, separated by semicolons in the
+processes' order; an empty value is not known.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ FACT_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "heat_kg_co2e_per_kwh": ("heatkgco2eperkwh", "heatkgco2ekwh"),
     "energy_source": ("energysource", "electricitysource"),
 }
-"""Headers, without spaces and signs, by our names for the columns."""
+"""The headers of each column, without spaces and punctuation, by our name for it."""
 
 
 def fact_value(name: str, text: str) -> Any:
-    """The value of a cell, unchecked: a list where it has several, None where it is empty.
+    """The value of a cell in the column `name`: a list if it has several, None if it is empty.
 
     Raises:
         InputError: a part of it is no number, or no country.
@@ -45,7 +45,9 @@ def fact_value(name: str, text: str) -> Any:
 
 
 def lenient_fact_value(name: str, text: str) -> Any:
-    """The same, with each part that means nothing as it is written: whoever checks it says why."""
+    """As `fact_value`, but parts that cannot be read stay as text, to be refused with the reason
+    later.
+    """
     if name == "energy_source":
         return fact_value(name, text)
     values = [_value_or_text(name, part.strip()) for part in text.split(SEPARATOR)]
@@ -81,7 +83,8 @@ def _value(name: str, text: str) -> Any:
 def read_facts(
     cells: Mapping[str, str], processes: Sequence[str] | None, factors: FactorTable
 ) -> dict[str, Any]:
-    """The facts that a row of a bill has, each checked against the list of its processes.
+    """The facts in a row of a bill, each checked: its values, and that their number fits the
+    processes.
 
     Raises:
         InputError: says which cannot be, and why.
@@ -108,9 +111,9 @@ def read_facts(
 
 
 def written(values: Sequence[Any]) -> Any:
-    """A fact of a line's processes as a cell has it: once, where all are the same; None for none.
+    """The cell for a fact of a line's processes, whose values these are; None if all are unknown.
 
-    One number of several processes is said of each.
+    A value that all have is written once, but a number is written for each process.
     """
     if len(values) == 1 or (values and len(set(values)) == 1 and not isinstance(values[0], float)):
         return values[0]

@@ -1,4 +1,5 @@
-"""The review workbook: what the model answered, laid out to be corrected and handed back.
+"""Writes the review workbook, in which the model's answers can be corrected, and reads the changes
+made in it.
 
     Products   one row a product: subcategory, mass
     Lines      one row a line of the bill: material, mass, part, processes, what is known of them
@@ -48,7 +49,7 @@ _REQUIRED: Final = {
     name: tuple(one for one in (*KEYS[name], *EDITABLE[name]) if one not in FACT_COLUMNS)
     for name in COLUMNS
 }
-"""Workbooks of earlier versions have no more."""
+"""The columns that a sheet must have; workbooks of earlier versions have no others."""
 _HELP: Final = (
     "Change cells in the blue columns, then read the file back: weighbridge review FILE.",
     "Only what you change becomes a correction. Rows may be sorted, filtered and deleted.",
@@ -72,7 +73,7 @@ class Edit:
 
 
 class ReviewCell(NamedTuple):
-    """What stands in a cell, and in which column of the sheet, counted from 0."""
+    """The text of a cell, and the position of its column in the sheet, from 0."""
 
     place: int
     text: str
@@ -81,7 +82,7 @@ class ReviewCell(NamedTuple):
 def write_review(
     path: Path, products: Iterable[Sequence[Any]], lines: Iterable[Sequence[Any]]
 ) -> None:
-    """Write the workbook; rows have the columns of `COLUMNS`."""
+    """Write the workbook; rows of `products` and `lines` have the columns in COLUMNS."""
     tables = {PRODUCTS: list(products), LINES: list(lines)}
     with explaining(path):
         pending = PendingFile(path)
@@ -133,9 +134,9 @@ def _write_table(
 
 
 def read_edits(path: Path) -> list[Edit]:
-    """What was changed, in the order of the sheets.
+    """The cells that were changed in a review workbook, in the order of the sheets.
 
-    Raises InputError naming the cell that cannot be read.
+    Raises InputError for a file that is none, or naming the cell that cannot be read.
     """
     _refuse_other_files(path)
     book = Workbook(path)
@@ -177,7 +178,10 @@ def _refuse_other_files(path: Path) -> None:
 def _table(
     lines: Iterator[SheetRow], name: str, required: Sequence[str]
 ) -> Iterator[tuple[Key, int, dict[str, ReviewCell]]]:
-    """Key, row number and cells by the name of their column."""
+    """(key, row number, cells by column) of each row of a sheet that has a key.
+
+    Raises InputError if a required column is missing or a cell cannot be read.
+    """
     head = next(lines, None)
     places = {} if head is None else {cell.text or "": at for at, cell in head.cells.items()}
     if missing := [column for column in required if column not in places]:
@@ -227,6 +231,7 @@ def _edits_of(
 
 
 def _is_same(column: str, text: str, before: str) -> bool:
+    """Whether two texts of a cell mean the same value, such as 1.5 and 1.50."""
     if text == before:
         return True
     try:

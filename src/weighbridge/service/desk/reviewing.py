@@ -1,4 +1,4 @@
-"""The review workbook out and in: what an analyst changes in it becomes corrections."""
+"""Writes answers to a review workbook, and turns what an analyst changes in it into corrections."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ _TARGETS = {
 
 
 async def write_for_review(database: Database, steps: Steps, path: Path, wanted: Filter) -> int:
-    """Write the answers about completed products, as they are corrected; returns how many."""
+    """Write a workbook with the answers, as corrected, about the completed products that the filter
+    finds; returns how many.
+    """
     products: list[tuple[Any, ...]] = []
     lines: list[tuple[Any, ...]] = []
     async with database.pool.acquire() as connection:
@@ -52,12 +54,12 @@ async def write_for_review(database: Database, steps: Steps, path: Path, wanted:
         async for rows in stream_results(connection, None, codes):
             for row in rows:
                 if row["detail"] is not None:
-                    _add(row, steps, products, lines)
+                    _append_rows(row, steps, products, lines)
     write_review(path, products, lines)
     return len(products)
 
 
-def _add(
+def _append_rows(
     row: Mapping[str, Any],
     steps: Steps,
     products: list[tuple[Any, ...]],
@@ -100,7 +102,7 @@ async def import_review(
     *,
     replace: bool = False,
 ) -> list[CorrectedFigure]:
-    """Make corrections of what was changed in the workbook: of all of it, or of nothing.
+    """Make a correction of each cell that was changed in the workbook, all or none.
 
     Raises:
         InputError: names the cell and what is wrong with it.
@@ -156,11 +158,11 @@ def _change(edit: Edit) -> Change:
 
 
 def _by_cell(message: str, cell_of: Mapping[str, str]) -> str:
-    """The same problems under the cells that they come from."""
-    return "\n".join(_renamed(line, cell_of) for line in message.splitlines())
+    """The message with each problem under the cell that it is about, where that is known."""
+    return "\n".join(_with_cell(line, cell_of) for line in message.splitlines())
 
 
-def _renamed(line: str, cell_of: Mapping[str, str]) -> str:
+def _with_cell(line: str, cell_of: Mapping[str, str]) -> str:
     for start, cell in cell_of.items():
         if line.startswith(start):
             return f"{cell}: {line.removeprefix(start)} ({start.partition(': ')[0]})"

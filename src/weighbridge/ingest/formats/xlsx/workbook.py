@@ -82,8 +82,6 @@ def _related(package: Package, member: str, folder: str) -> dict[str, tuple[str,
 
 
 class _Relationships(XmlHandler):
-    """Collects relationships: id → (kind, member); relative targets begin at `folder`."""
-
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self.found: dict[str, tuple[str, str]] = {}
