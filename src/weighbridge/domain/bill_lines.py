@@ -42,8 +42,10 @@ def line_anchor(path: Path, bill: BillOfMaterials) -> str | None:
 
 
 def relocated(path: Path, anchor: str | None, bill: BillOfMaterials) -> Path:
-    """The path to the line that has this material in the bill as it was given, by the model or by
-    a person as a whole: whatever single lines are corrected to, they stay in their order.
+    """The path with the number of the line that has the material `anchor`.
+
+    `bill` is as the model gave it, or a person as a whole: corrections of single lines do not
+    change the order of its lines. The line at the number of the path is preferred.
 
     Raises ImplausibleAnswer when no line, or more than one, can be meant.
     """

@@ -80,8 +80,9 @@ class Step(ABC, Generic[A]):
     sees_image: bool
     """Whether a call for this step carries the product's pictures."""
     corrections_add_up: ClassVar[bool] = False
-    """Whether a correction goes by what earlier ones made of other values (a mass is shared out
-    among the lines as they are): those that are replaced later count for it all the same.
+    """Whether the result of a correction depends on earlier corrections of other values (a
+    corrected mass is shared among the lines as they are then). If so, corrections that are replaced
+    later are applied all the same.
     """
     output_tokens_per_product: int
     """Output allowance for one product until real lengths are known."""
@@ -175,22 +176,24 @@ class Step(ABC, Generic[A]):
         return {}
 
     def follow(self, answer: A, subject: Subject, base: Subject) -> A:
-        """The answer as it has to be once earlier answers are corrected.
+        """The answer adapted to the corrected earlier answers that `subject` has.
 
-        `base` has those as they were given as a whole.
+        `base` has those answers without the corrections of single values: as the model gave them,
+        or a person as a whole.
         """
         return answer
 
     def anchor(self, path: Path, subject: Subject) -> str | None:
-        """What tells the place of `path` apart when the answer is given anew, if anything does.
+        """What the place of `path` can be found by in another answer (the material of a line); None
+        where the path itself is enough.
 
-        `subject` has the answers as they were given as a whole: an earlier correction of a part of
-        them may be taken back.
+        `subject` has the answers as the model gave them, or a person as a whole: corrections of
+        single values may be taken back later.
         """
         return None
 
     def relocate(self, path: Path, anchor: str | None, subject: Subject) -> Path:
-        """Where the place with this anchor is now. `subject` is as for `anchor`.
+        """The path to the place with this anchor. `subject` has the answers as for `anchor`.
 
         Raises AnswerError when there is no such place.
         """

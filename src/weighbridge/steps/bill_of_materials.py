@@ -333,6 +333,7 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
 
     @override
     def relocate(self, path: Path, anchor: str | None, subject: Subject) -> Path:
+        """The path to the line with the material `anchor`."""
         bill = subject.answer(BillOfMaterials)
         return path if bill is None else relocated(path, anchor, bill)
 

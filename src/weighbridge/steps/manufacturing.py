@@ -272,8 +272,9 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
     def follow(
         self, answer: ManufacturingProcesses, subject: Subject, base: Subject
     ) -> ManufacturingProcesses:
-        """Each process stays with its line, whatever material that is corrected to. Where the whole
-        bill is another, it stays with its material, or else with the number of its line.
+        """The answer with each process on its line, whatever material the line is corrected to.
+        Where the whole bill is another, a process goes to a line of its material, or else to the
+        line with the same number.
 
         A process that the new material cannot have is left out by the calculation, with a note.
         """
@@ -296,6 +297,7 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
 
     @override
     def relocate(self, path: Path, anchor: str | None, subject: Subject) -> Path:
+        """The path to the line with the material `anchor`."""
         return relocated(path, anchor, bill_of(subject))
 
     def _material_rows(self, subject: Subject) -> list[dict[str, Any]]:

@@ -1,3 +1,3 @@
-"""From answers to a stored footprint: what the engine does when a product is answered, and the desk
-when it is corrected.
+"""From answers to a footprint that can be stored: used by the engine when a product is answered,
+and by the desk when it is corrected.
 """

@@ -37,15 +37,15 @@ if TYPE_CHECKING:
 
 
 NOT_APPLIED: Final = "not applied: "
-"""Begins the note on a correction that does not fit the answers."""
+"""First words of the note on a correction that does not fit the answers."""
 
 
 class CorrectedAnswers(NamedTuple):
-    """`notes` say what was corrected, and what could not be.
+    """The answers by step, as corrected. `notes` say what was corrected, and what could not be.
 
-    `base` has the answers as they were given as a whole, by the model or in its place: the places
-    of corrections are told apart by them. `placed` are the corrections with the places where they
-    are now.
+    `base` has the answers without the corrections of single values: as the model gave them, or a
+    person in its place (a whole bill). In these the line that a correction is about is found again.
+    `placed` are the corrections with the paths that they have now.
     """
 
     answers: dict[StepName, Answer]
@@ -54,12 +54,18 @@ class CorrectedAnswers(NamedTuple):
     placed: tuple[Correction, ...]
 
     def overridden(self, given: Mapping[StepName, Answer]) -> dict[StepName, Answer]:
-        """The model's own answers to the steps that are corrected."""
+        """The model's own answers to those steps whose answers are corrected; `given` has all of
+        its answers.
+        """
         return {name: given[name] for name, answer in self.answers.items() if answer != given[name]}
 
 
 class Made(NamedTuple):
-    """What a change does to one product, and as what it is recorded."""
+    """What a change does to one product: the value before and after it, and the path under which it
+    is recorded.
+
+    `anchor` is that of a `Correction`.
+    """
 
     change: Change
     anchor: str | None
@@ -73,10 +79,10 @@ def corrected(
     corrections: Sequence[Correction],
     steps: Steps,
 ) -> CorrectedAnswers:
-    """The answers with these corrections, in the order they were made; the latest of each place
-    holds and is noted.
+    """The model's answers (`given`) with these corrections, in the order in which they were made.
+    Of several corrections of the same value the latest counts, and has a note.
     """
-    work = _Applying(product, given, corrections)
+    work = _CorrectionRun(product, given, corrections)
     for step in steps if corrections else ():
         if step.name in work.current:
             work.apply(step)
@@ -88,8 +94,11 @@ def corrected(
     )
 
 
-class _Applying:
-    """Answers on their way to being corrected."""
+class _CorrectionRun:
+    """The answers of one product while they are corrected, step by step. The public fields are
+    those of the `CorrectedAnswers` that come out of it; each note is kept with the change that it
+    is about.
+    """
 
     def __init__(
         self,
@@ -105,7 +114,9 @@ class _Applying:
         self.notes: list[tuple[Change, str]] = []
 
     def apply(self, step: Step[Any]) -> None:
-        """Correct the answer to this step; those that it needs are corrected."""
+        """Apply the corrections of this step. Those of the steps that it needs have been applied
+        already.
+        """
         current = self.current
         if any(current.get(name) != self._given.get(name) for name in step.needs):
             corrected, base = Subject(self._product, current), Subject(self._product, self.base)
@@ -113,7 +124,7 @@ class _Applying:
         for at in [n for n, each in enumerate(self.placed) if each.change.step == step.name]:
             each = self.placed[at]
             try:
-                change = self._place(step, each)
+                change = self._relocated(step, each)
                 self.placed[at] = replace(each, change=change)
                 if not step.corrections_add_up and self._is_replaced(step, change, at):
                     continue
@@ -128,15 +139,22 @@ class _Applying:
             self.notes = [one for one in self.notes if not one[0].is_within(change)]
             self.notes.append((change, f"corrected: {each.says}"))
 
-    def _place(self, step: Step[Any], each: Correction) -> Change:
-        """The change where its place is now. Raises AnswerError where there is none."""
+    def _relocated(self, step: Step[Any], each: Correction) -> Change:
+        """The change with the path that its value has now. Raises AnswerError where the value is
+        gone.
+        """
         subject = Subject(self._product, self.base)
         return replace(each.change, path=step.relocate(each.change.path, each.anchor, subject))
 
     def _is_replaced(self, step: Step[Any], change: Change, at: int) -> bool:
+        """Whether a later correction (those after `at`) is of the same value, or of a whole that it
+        is part of.
+        """
         for later in self.placed[at + 1 :]:
             with suppress(AnswerError):
-                if later.change.step == step.name and change.is_within(self._place(step, later)):
+                if later.change.step == step.name and change.is_within(
+                    self._relocated(step, later)
+                ):
                     return True
         return False
 
@@ -151,10 +169,12 @@ def make_change(
     *,
     as_given: bool = False,
 ) -> Made:
-    """What the change does to the product as it is corrected already. `as_given`: recorded as it
-    is, and not with all that it is part of.
+    """What the change does to the product, on top of its earlier corrections.
 
-    Raises InputError when it cannot be made; the message names the product and the target.
+    `as_given`: the change is recorded with the path and value that it has; otherwise a fact of a
+    process is recorded with all processes of its line (see `Step.recorded_as`).
+
+    Raises InputError when the change cannot be made; the message names the product and the target.
     """
     if change.step == FACTORS:
         subject = Subject(product, corrected(product, given, corrections, steps).answers)
@@ -176,13 +196,13 @@ def make_change(
             path, value = step.recorded_as(changed, path, value)
         before, after = step.value_at(answer, path), step.value_at(changed, path)
     except AnswerError as error:
-        meant = _meant(step, change)
+        meant = _suggestion(step, change)
         raise InputError(f"{product.code}: {change.target}: {error}{meant}") from error
     return Made(Change(change.step, path, value), anchor, before, after)
 
 
-def _meant(step: Step[Any], change: Change) -> str:
-    """What the words of a refused change may be meant for: its value, or the name of its target."""
+def _suggestion(step: Step[Any], change: Change) -> str:
+    """A sentence with what the words of a refused change may be meant for; "" without any."""
     if _is_attribute(change):
         return did_you_mean(change.path[1:], step.choices(change.path[:1]))
     return did_you_mean(words_of(change.value), step.choices(change.path))
@@ -196,8 +216,8 @@ def not_counted(
     steps: Steps,
     factors: FactorTable,
 ) -> list[str]:
-    """What is wrong with attributes that somebody gives and the calculation would leave out, with
-    all that is changed at once; `corrections` has the changes among them.
+    """A message for each attribute in `changes` that the calculation would leave out, with the
+    reason; `corrections` must have the changes among them.
     """
     named = {change.path[1] for change in changes if _is_attribute(change)}
     if not named:
@@ -216,5 +236,6 @@ def not_counted(
 
 
 def _is_attribute(change: Change) -> bool:
+    """Whether the change is about an attribute of the bill."""
     is_one = len(change.path) == 2 and change.path[0] == "attributes"
     return is_one and change.step == BillOfMaterials.step

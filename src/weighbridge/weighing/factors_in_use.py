@@ -1,4 +1,6 @@
-"""The factors that this process computes with. They follow what anybody uploads."""
+"""The factors that this process computes with: those of its settings, and over them the newest
+upload of anybody.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LoadedFactors:
-    """One table, and the questions over its lists. `upload` is the id of the uploaded part."""
+    """A table of factors, and the questions whose answers choose from it. `upload` is the id of the
+    upload in it, 0 for none.
+    """
 
     table: FactorTable
     questions: Questions
@@ -28,7 +32,9 @@ class LoadedFactors:
 
 
 class FactorsInUse:
-    """One per process; `load` gives the factors of the settings over an upload."""
+    """The factors of this process, one object each. `load` gives the factors of the settings, with
+    an uploaded file over them.
+    """
 
     def __init__(self, load: Callable[[UploadedFile | None], LoadedFactors]) -> None:
         self.load = load
@@ -36,12 +42,12 @@ class FactorsInUse:
 
     @property
     def now(self) -> LoadedFactors:
-        """The factors as they were at the last look."""
+        """The factors as `refresh` found them last."""
         assert self._now is not None  # noqa: S101 - whoever makes one refreshes it first
         return self._now
 
     async def refresh(self, connection: Connection) -> LoadedFactors:
-        """The factors that count now, read again only where there is another upload.
+        """The factors that count now; they are read again only where there is a newer upload.
 
         Raises:
             FactorTableInvalid: an upload does not fit this version of the program.
@@ -55,7 +61,9 @@ class FactorsInUse:
         return self._now
 
     def _load(self, file: UploadedFile | None) -> LoadedFactors:
-        """The table with the uploaded file; an error says how to get out of it."""
+        """The factors with the uploaded file. The error for a file that does not fit says what to
+        do.
+        """
         try:
             return self.load(file)
         except FactorTableInvalid as error:

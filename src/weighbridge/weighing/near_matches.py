@@ -5,9 +5,9 @@ Pure. Only for what people write: a model chooses from the list itself.
 A word is taken (`find_key`) where it can mean one entry only: its key, its name, the words of
 either in any order, or what its name is called before the first comma ("paint" for "Paint,
 water-based") or in brackets ("acrylic glass" for "PMMA (acrylic glass)"). Everything else is
-refused with the likeliest entries. Among these a word that few entries have tells more than one
-that many have ("recycled", "average"), a whole word more than the beginning of one, and that more
-than a slip of the pen.
+refused with the likeliest entries (`near_matches`). For their order a word that few entries have
+counts more than one that many have ("recycled", "average"), a whole word more than the beginning of
+one, and that more than a misspelled one.
 """
 
 from __future__ import annotations
@@ -25,20 +25,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 SHOWN: Final = 3
+"""How many entries a message suggests."""
 _LIKELY: Final = 0.6
-"""How alike two texts are as a whole, where no word of one is in the other."""
+"""Two texts are alike from this ratio of `difflib` on; used where no word of one is in the other.
+"""
 _SLIP: Final = 0.82
-"""How alike two words are that differ by a slip of the pen."""
+"""From this ratio of `difflib` on, one word is taken for a misspelling of the other."""
 _LEAST_FOR_SLIP: Final = 4
+"""The least letters of a word that may be misspelled, or begin another."""
 _LEAST_FOR_COMPOUND: Final = 8
-"""Letters of a word that may be put together from others: "Kupferdraht"."""
+"""The least letters of a word that may be made of others: "Kupferdraht"."""
 _LEAST_FOR_BRACKETS: Final = 3
+"""The least letters of a name in brackets."""
 _BEGINNING: Final = 0.8
+"""What a word counts that begins like another, where the same word counts 1."""
 _SLIPPED: Final = 0.6
+"""What a misspelled word counts."""
 _CLOSE: Final = 0.6
-"""Entries that score less than this part of the best one are not named beside it."""
+"""Entries that score less than this part of the best score are not suggested beside it."""
 _LEAST_SCORE: Final = 0.15
-_SAME: Final = {
+"""Where no entry scores this much, texts are compared as a whole."""
+_WORD_OF_LISTS: Final = {
     "virgin": "primary",
     "new": "primary",
     "secondary": "recycled",
@@ -52,7 +59,7 @@ _SAME: Final = {
     "chipboard": "particleboard", "spanplatte": "particleboard", "styrofoam": "eps",
     "molding": "moulding", "fiber": "fibre",
 }  # fmt: skip
-"""Words that mean the same here; those of other languages by the one that the lists use."""
+"""Word → the word that the lists use for it, in English."""
 _SMALL: Final = frozenset({"and", "for", "from", "in", "of", "or", "the", "with"})
 _BRACKETS: Final = re.compile(r"\(([^()]*)\)")
 
@@ -67,7 +74,7 @@ class _Entry(NamedTuple):
 
 
 def find_key(text: str, names: Mapping[str, str]) -> str | None:
-    """The key that a text means without doubt; None where it may mean several, or none."""
+    """The key of the one entry that a text can mean; None where it may mean several, or none."""
     if text in names:
         return text
     wanted = " ".join(text.casefold().split())
@@ -86,7 +93,7 @@ def find_key(text: str, names: Mapping[str, str]) -> str | None:
 
 
 def near_matches(text: str, names: Mapping[str, str]) -> list[str]:
-    """The keys that a text may be meant for, the likeliest first."""
+    """The keys that a text may be meant for, the likeliest first; none where nothing is alike."""
     entries = {key: _entry(key, name) for key, name in names.items()}
     held_by = Counter(word for entry in entries.values() for word in entry.words)
     lower = text.strip().casefold()
@@ -107,7 +114,9 @@ def near_matches(text: str, names: Mapping[str, str]) -> list[str]:
 
 
 def did_you_mean(texts: Iterable[str], names: Mapping[str, str]) -> str:
-    """A sentence with the likeliest words for those that are not in the list; "" without any."""
+    """A sentence with the likeliest keys for those of the texts that are no keys; "" without
+    any.
+    """
     found: dict[str, None] = {}
     for text in texts:
         if text not in names:
@@ -117,6 +126,7 @@ def did_you_mean(texts: Iterable[str], names: Mapping[str, str]) -> str:
 
 @lru_cache(4096)
 def _entry(key: str, name: str) -> _Entry:
+    """The names of an entry."""
     of_key, of_name = _words(key), _words(name)
     lower = " ".join(name.casefold().split())
     brackets = [part for found in _BRACKETS.findall(lower) for part in (found, *found.split("/"))]
@@ -126,12 +136,13 @@ def _entry(key: str, name: str) -> _Entry:
 
 
 def _words(text: str) -> frozenset[str]:
+    """The words of a text but the small ones, in the form that the lists use."""
     found = set(re.findall(r"[^\W_]+", text.casefold())) - _SMALL
-    return frozenset(_SAME.get(word, word) for word in found)
+    return frozenset(_WORD_OF_LISTS.get(word, word) for word in found)
 
 
 def _with_parts(words: frozenset[str]) -> frozenset[str]:
-    """With the known words that a long one is put together from: copper for "Kupferdraht"."""
+    """The words, and the known words that a long one begins with: copper for "Kupferdraht"."""
     parts = {
         english
         for word in words
@@ -145,7 +156,9 @@ def _with_parts(words: frozenset[str]) -> frozenset[str]:
 def _score(
     wanted: frozenset[str], entry: _Entry, held_by: Mapping[str, int], entries: int
 ) -> float:
-    """How much of what the text says the entry says too, and a little for saying little else."""
+    """How well an entry fits the words of a text, 0 to 1. `held_by` counts the entries that have
+    each word, `entries` all of them.
+    """
     told = shared = 0.0
     for word in wanted:
         closeness, other = max(
@@ -161,12 +174,15 @@ def _score(
 
 
 def _overlap(one: frozenset[str], other: frozenset[str]) -> float:
+    """The share of words that two sets have in common, 0 to 1."""
     return len(one & other) / len(one | other)
 
 
 @lru_cache(65_536)
 def _closeness(word: str, other: str) -> float:
-    """1: the same word; less for one that begins like it, or differs by a slip of the pen."""
+    """How alike two words are: 1 the same, less where one begins with the other or is misspelled, 0
+    otherwise.
+    """
     if word == other:
         return 1.0
     if min(len(word), len(other)) < _LEAST_FOR_SLIP:
@@ -179,6 +195,7 @@ def _closeness(word: str, other: str) -> float:
 
 
 def _likeness(one: str, other: str) -> float:
+    """The ratio of `difflib`, 0 to 1; 0 where it is below what counts as alike."""
     matcher = difflib.SequenceMatcher(None, one, other, autojunk=False)
     if matcher.real_quick_ratio() < _LIKELY:
         return 0.0

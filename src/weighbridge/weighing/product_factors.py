@@ -1,7 +1,8 @@
-"""A factor for one product: what a supplier or an EPD says of its material, over the table's.
+"""Factors for one product: what a supplier or an EPD says of one of its materials, instead of the
+factor in the table.
 
-A correction like any other, whose target is `factors.MATERIAL`: recorded, kept, taken back. Its
-value is kg CO2e per kg, or an object with `value`, `low`, `high` and `source`.
+Such a factor is a correction whose target is `factors.MATERIAL`, and is recorded and taken back
+like any other. Its value is kg CO2e per kg, or an object with `value`, `low`, `high` and `source`.
 """
 
 from __future__ import annotations
@@ -23,14 +24,17 @@ if TYPE_CHECKING:
 
 FACTORS: Final = "factors"
 LARGEST: Final = 1e5
-"""kg CO2e per kg: gold and platinum stay below it."""
-_PARTS: Final = frozenset({"value", "low", "high", "source"})
+"""The highest factor that is accepted, in kg CO2e per kg: gold and platinum stay below it."""
+_FIELDS: Final = frozenset({"value", "low", "high", "source"})
+"""The names that an object with a factor may have."""
 
 
 def with_product_factors(
     table: FactorTable, corrections: Sequence[Correction], bill: BillOfMaterials
 ) -> tuple[FactorTable, tuple[str, ...]]:
-    """The table with the factors that hold for this product, and notes that say so."""
+    """The table with the factors that these corrections give for the product, and notes that say
+    so.
+    """
     own = {each.change.target: each for each in corrections if each.change.step == FACTORS}
     if not own:
         return table, ()
@@ -51,7 +55,7 @@ def with_product_factors(
 
 
 def _factor(table: MaterialFactor, each: Correction) -> MaterialFactor:
-    """The table's factor with the value, range and source that a correction gives."""
+    """The factor of the table with the value, range and source that a correction gives."""
     value = each.change.value
     stated = value if isinstance(value, dict) else {"value": value}
     number = float(stated["value"])
@@ -77,9 +81,10 @@ def _factor(table: MaterialFactor, each: Correction) -> MaterialFactor:
 def factor_before(
     code: str, table: FactorTable, subject: Subject, change: Change, active: Sequence[Correction]
 ) -> Any:
-    """What the change replaces.
+    """The factor that the change replaces: the value of the latest such correction in `active`, or
+    that of the table in kg CO2e per kg.
 
-    Raises InputError when it cannot be made; the message names the product and the target.
+    Raises InputError when the change cannot be made; the message names the product and the target.
     """
     where = f"{code}: {change.target}"
     bill = subject.answer(BillOfMaterials)
@@ -90,17 +95,17 @@ def factor_before(
             f"{where}: the product's bill of materials has no such material.{meant} "
             f"It has: {', '.join(there) or 'none'}."
         )
-    _check(where, change.value)
+    _refuse_if_no_factor(where, change.value)
     earlier = [each for each in active if each.change.target == change.target]
     if earlier:
         return earlier[-1].after
     return table.material(change.path[0]).kg_co2e_per_kg.value
 
 
-def _check(where: str, value: Any) -> None:
+def _refuse_if_no_factor(where: str, value: Any) -> None:
     """Raises InputError for a value that is no factor."""
     stated = value if isinstance(value, dict) else {"value": value}
-    if unknown := stated.keys() - _PARTS:
+    if unknown := stated.keys() - _FIELDS:
         raise InputError(
             f"{where}: {', '.join(sorted(unknown))} is not part of a factor. "
             "Give value and, if known, low, high and source."

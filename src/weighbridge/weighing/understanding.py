@@ -1,9 +1,9 @@
-"""What people write in the place of the keys of a closed list, and the keys that it means.
+"""Replaces what people write for the entries of a closed list by their keys, and says so.
 
-    "recycled aluminium" → aluminium_recycled, which whoever asked is told
+    "recycled aluminium" → aluminium_recycled
 
-A word that may mean several, or none, stays as it is: the step refuses it, with what it may be
-meant for. Pure.
+A word that may mean several entries, or none, stays as it is: the step refuses it, with what it may
+be meant for. Pure.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from weighbridge.steps.registered import Steps
 
 NAMED_BY: Final = ("material", "process")
-"""The parts of a record that are chosen from the list."""
+"""The fields of an object whose values are chosen from a closed list."""
 
 
 def in_keys(changes: Sequence[Change], steps: Steps) -> tuple[tuple[Change, ...], tuple[str, ...]]:
-    """The changes with keys in the place of names, and a sentence on each that was taken so."""
+    """The changes with keys instead of names, and a sentence on each word that was replaced."""
     choices = {step.name: step.choices for step in steps}
     made: list[Change] = []
     taken: dict[str, str] = {}
@@ -36,12 +36,14 @@ def in_keys(changes: Sequence[Change], steps: Steps) -> tuple[tuple[Change, ...]
 
 
 def said_of(taken: Mapping[str, str]) -> tuple[str, ...]:
-    """A sentence on each word that was taken for a key."""
+    """The sentence on each word (`taken`: word → key) that was replaced by a key."""
     return tuple(f'"{text}" was taken as {key}.' for text, key in taken.items())
 
 
 def words_of(value: Any) -> list[str]:
-    """The words of a value that a closed list may be asked for: itself, or those of its entries."""
+    """The words in a value that may be chosen from a closed list: the value itself, or those in its
+    entries.
+    """
     entries = value if isinstance(value, list) else [value]
     words = (
         next((entry[name] for name in NAMED_BY if name in entry), None)
@@ -53,7 +55,9 @@ def words_of(value: Any) -> list[str]:
 
 
 def _in_keys(value: Any, names: Mapping[str, str], taken: dict[str, str]) -> Any:
-    """The value itself where nothing in it is called otherwise."""
+    """The value with keys instead of names, which are noted in `taken`; the same object where
+    nothing is replaced.
+    """
     if isinstance(value, str):
         return _key(value, names, taken)
     if isinstance(value, list):
@@ -69,10 +73,14 @@ def _in_keys(value: Any, names: Mapping[str, str], taken: dict[str, str]) -> Any
 
 
 def _is_same(found: Iterable[Any], value: Iterable[Any]) -> bool:
+    """Whether both have the same objects, in the same order."""
     return all(one is other for one, other in zip(found, value, strict=True))
 
 
 def _key(text: str, names: Mapping[str, str], taken: dict[str, str]) -> str:
+    """The key that a text means, noted in `taken`; the text itself where it is a key already, or
+    nothing is sure.
+    """
     key = find_key(text, names)
     if key is None or key == text:
         return text

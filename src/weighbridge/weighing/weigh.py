@@ -38,7 +38,7 @@ class Weigher:
         self._steps = steps
 
     def use(self, factors: FactorTable, steps: Steps) -> None:
-        """From now on compute with this table."""
+        """Compute with this table from now on."""
         self._factors, self._steps = factors, steps
 
     def weigh(
@@ -49,7 +49,7 @@ class Weigher:
         corrections: Sequence[Correction],
         cost_usd: float,
     ) -> StoredFootprint:
-        """The footprint by the model's answers as they are corrected.
+        """The footprint that follows from the model's answers (`given`) with these corrections.
 
         Raises CalculationError when no figure can be computed from them.
         """
@@ -98,11 +98,14 @@ class Weigher:
 
 
 def _reuse_notes(provenance: Mapping[StepName, AnswerProvenance]) -> Iterable[str]:
+    """A note where an answer was given earlier, to the same text."""
     if any(given.reused for given in provenance.values()):
         yield "from an earlier answer about the same text; no call was made"
 
 
 def _picture_notes(provenance: Mapping[StepName, AnswerProvenance]) -> Iterable[str]:
-    """Each reason once, however many steps it concerned."""
+    """Notes on pictures that the model did not see: each reason once, however many steps it is
+    about.
+    """
     reasons = (given.without_picture for given in provenance.values())
     return dict.fromkeys(picture_note(why) for why in reasons if why)
