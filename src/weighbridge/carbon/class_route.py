@@ -58,7 +58,7 @@ BETWEEN_MAKERS: Final = 0.3
 WITHIN_MAKER: Final = 0.5
 """Standard deviation between the products of one maker, of the logarithm (s there)."""
 EXPONENT_SPREAD: Final = 0.35
-"""How far the exponent of one kind may lie from the common one: from 0.3 to 1.0."""
+"""How far the exponent of a single kind may be from the common one: kinds have 0.3 to 1.0."""
 BETWEEN_KINDS: Final = 0.6
 """How far apart (in logarithms) the figures of two kinds are that are made much alike."""
 UNKNOWN_SIZE: Final = 0.4

@@ -43,7 +43,7 @@ rating.
 """
 
 _MATERIAL_SHARE: Final = 0.05
-"""Contributions above this share of the footprint are averaged."""
+"""Only contributions above this share of the footprint count in the mean of the ratings."""
 _BEST: Final = 1.0
 WORST: Final = 3.0
 """The best and the worst rating."""

@@ -116,7 +116,8 @@ WEIGHED_FACTS: Final = (
     "supplier_footprint_boundary",
 )
 """The facts that a footprint depends on: when one of these changes, the footprint is computed
-again, without a call where the question is the same. The others change the totals at highest.
+again, without a call where the question is the same. A change of any other fact changes the totals
+at most.
 """
 
 NO_FACTS: Final = ProductFacts()
@@ -171,7 +172,7 @@ them uses that much, or all together.
 _UNITS: Final = {"kwh_per_kg": "kWh per kg", "kg_co2e_per_kwh": "kg CO2e per kWh"}
 """End of the name of a fact → its unit as messages write it."""
 _LONGEST_SOURCE: Final = 200
-"""In characters."""
+"""How many characters are kept of `energy_source`."""
 
 
 def process_fact(name: str, value: Any, countries: Container[str]) -> Any:

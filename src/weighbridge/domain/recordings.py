@@ -26,7 +26,7 @@ RECORDED: Final = "recorded"
 """Name of the provider that replays recorded answers."""
 
 AskedAbout = tuple[str, str, str, float | None]
-"""Code, name, description and weight of a product: what an answer is an answer to."""
+"""Code, name, description and weight of a product: they tell what an answer is about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ class DataQuality:
 
 
 _IN_PART: Final = "answered with "
-"""First words of that reason."""
+"""First words of the reason that `shown_in_part_reason` gives."""
 
 
 def shown_in_part_reason(pictures: int, missing: Sequence[str]) -> str:

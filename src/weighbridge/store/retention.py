@@ -27,7 +27,9 @@ BATCH: Final = 2_000
 EVERY: Final = timedelta(hours=1)
 """How often old records are deleted."""
 LOG_AGE: Final = timedelta(days=7)
-"""PgQueuer's log and statistics help to find recent problems; nothing else reads them."""
+"""How long PgQueuer's log and statistics are kept: they help to find recent problems, and nothing
+else reads them.
+"""
 SCOPE_AGE: Final = timedelta(days=7)
 """How long it is known which products an import named."""
 
