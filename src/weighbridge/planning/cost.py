@@ -1,7 +1,7 @@
-"""What a call cost, and what a catalogue will: requests, tokens, money and hours before anything is
-spent.
+"""Computes what a call has cost, and estimates the requests, tokens, money and hours that a
+catalogue will take.
 
-The worker prices each finished call here; `weighbridge estimate` prices a file. Pure arithmetic.
+Used by the worker for each finished call, and by `weighbridge estimate` for a file. Pure.
 """
 
 from __future__ import annotations
@@ -21,28 +21,32 @@ MILLION: Final = 1_000_000
 PROMPT_MARGIN: Final = 1.1
 """Factor by which the provider's count of a prompt may exceed ours."""
 SHORT_ANSWERS: Final = 0.7
+"""Factor on the expected length of answers for the low end of a cost estimate."""
 LONG_ANSWERS: Final = 1.6
-"""How far a model's answers may be from the usual length: bills have few lines or many."""
+"""Factor on the expected length of answers for the high end: bills of materials may be long."""
 CACHED_PROMPT_LEAST: Final = 1024
-CACHED_PROMPT_STEP: Final = 128
-"""OpenAI's prompt cache holds beginnings of 1,024 tokens and more, in steps of 128:
+"""The shortest beginning of a prompt, in tokens, that OpenAI's prompt cache stores:
 https://developers.openai.com/api/docs/guides/prompt-caching
 """
+CACHED_PROMPT_STEP: Final = 128
+"""Longer beginnings are stored in multiples of this many tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionLoad:
-    """What one question takes in each call, apart from the data of the products."""
+    """The tokens that one question takes in each call, apart from the texts of the products."""
 
     prompt_tokens: int  # instructions, schema and frame: the same in every call
     output_tokens_per_product: float  # expected
-    allowance_per_product: float  # sent, and charged to the token limit
-    data_tokens_per_product: float = 0.0  # more per product than in the group: earlier answers
+    allowance_per_product: float  # the output allowance, charged to the token limit
+    data_tokens_per_product: float = 0.0  # earlier answers, which are sent with the product
 
 
 @dataclass(frozen=True, slots=True)
 class Loads:
-    """The same for the one question of all steps, and for the steps one by one."""
+    """The loads of both ways to ask: all steps in one question (`together`), or one question for
+    each step (`apart`).
+    """
 
     together: Sequence[QuestionLoad]
     apart: Sequence[QuestionLoad]
@@ -50,8 +54,8 @@ class Loads:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What bounds the speed: limits per minute, seconds a call takes, calls at a time (None: no
-    bound).
+    """What limits the speed: the limits per minute, the duration of a call, and the number of calls
+    at a time (None: unlimited).
     """
 
     requests_per_minute: int
@@ -62,7 +66,9 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class TierCost:
-    """What the same calls cost in one service tier, with the range that answers and cache leave."""
+    """The estimated cost of the calls in one service tier, with the range that is due to the length
+    of answers and to the prompt cache.
+    """
 
     tier: str
     cost_usd: float
@@ -72,12 +78,12 @@ class TierCost:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEstimate:
-    """What a catalogue will take. `price_known` is False when no price is published: `cost_usd` is
-    then 0.
+    """What a catalogue is estimated to take.
 
-    `cost_usd` is what the chosen tier costs, `tiers` all that have a published price. `variants`
-    are those of the products that get the answers of another, and take no call. `rejected` are the
-    rows that cannot be used.
+    `cost_usd` is the cost in the chosen service tier, 0 if its price is not known (`price_known`);
+    `tiers` are the costs in all tiers with a published price. `variants` is how many of the
+    products get the answers of another, without a call. `rejected` counts the rows that cannot be
+    used.
     """
 
     products: int
@@ -96,9 +102,10 @@ class CatalogueEstimate:
 
 
 def call_cost_usd(usage: Usage, price: Price) -> float:
-    """USD for one call.
+    """The cost of one call in USD.
 
-    Tokens read from and written to the cache are part of the input and have prices of their own.
+    Tokens read from and written to the prompt cache are part of the input, and have prices of their
+    own.
     """
     cached = min(usage.cached_input_tokens, usage.input_tokens)
     written = min(usage.cache_write_tokens, usage.input_tokens - cached)
@@ -108,8 +115,8 @@ def call_cost_usd(usage: Usage, price: Price) -> float:
 
 
 def reply_cost_usd(reply: CallReply, price: Price) -> float | None:
-    """What a reply cost: as the gateway says, else by its usage and the tier that it names; None
-    when nobody knows.
+    """The cost of a reply in USD: as the gateway states it, else by its usage and service tier;
+    None if the price is unknown.
     """
     if reply.stated_cost_usd is not None:
         return reply.stated_cost_usd
@@ -118,9 +125,10 @@ def reply_cost_usd(reply: CallReply, price: Price) -> float | None:
 
 
 def most_usd(prompt_tokens: int, allowance: int, price: Price) -> float:
-    """The most that a call can cost before it is sent, in USD; infinite where the price is unknown.
+    """The most that a call can cost, in USD; infinite if the price is unknown.
 
-    `prompt_tokens` is the prompt as we count it: the provider's own count may be a little higher.
+    `prompt_tokens` is our own count of the prompt; `PROMPT_MARGIN` is added, since the provider's
+    may be higher.
     """
     if not price.known:
         return inf
@@ -129,20 +137,22 @@ def most_usd(prompt_tokens: int, allowance: int, price: Price) -> float:
 
 
 def cache_saving_usd(usage: Usage, price: Price) -> float:
-    """What the prompt cache has saved, less what writing to it has cost on top; below 0 where it
-    does not pay.
+    """How much the prompt cache has saved, in USD; negative if writing to it cost more than reading
+    from it saved.
     """
     saved = usage.cached_input_tokens * (price.input_usd - price.cached_input_usd)
     return (saved - usage.cache_write_tokens * _write_premium_usd(price)) / MILLION
 
 
 def _write_premium_usd(price: Price) -> float:
-    """What a million tokens cost more for being written to the cache."""
+    """How much more a million input tokens cost if they are written to the cache, in USD."""
     return 0.0 if price.cache_write_usd is None else price.cache_write_usd - price.input_usd
 
 
 class _Tokens(NamedTuple):
-    """Of all calls; `cached` and `written` are part of `input`."""
+    """The tokens of all calls together. Those read from the cache (`cached`) and `written` to it
+    are part of `input`.
+    """
 
     input: int
     cached: int
@@ -150,7 +160,9 @@ class _Tokens(NamedTuple):
     output: int
 
     def cost(self, tier: str, price: Price) -> TierCost:
-        """At this price; `high_usd` where the cache is written to and never read."""
+        """The cost of these tokens at this price; its high end assumes that the cache is written to
+        but never read.
+        """
         return TierCost(
             tier,
             self._usd(price, self.output),
@@ -171,11 +183,11 @@ def estimate_catalogue(
     pace: Pace,
     tiers: Mapping[str, Price] = MappingProxyType({}),
 ) -> CatalogueEstimate:
-    """Requests, tokens, money and hours for asking every question about every group, without
-    retries: at `price`, and at those of the service tiers.
+    """Estimate what it takes to ask every question about every group, without retries; the cost at
+    `price`, and at the price of each service tier in `tiers`.
 
-    The first call of each question writes the beginning of its prompt to the cache, later ones find
-    it there.
+    It is assumed that the first call of each question writes the beginning of its prompt to the
+    cache, and that later calls read it from there.
     """
     products = sum(len(group.product_ids) for group in groups)
     data_tokens = sum(group.tokens for group in groups)
@@ -207,7 +219,7 @@ def estimate_catalogue(
 
 
 def scaled(part: CatalogueEstimate, products: int, weighed: int) -> CatalogueEstimate:
-    """The estimate for `products`, from that for `weighed` of them."""
+    """The estimate for `products` products, from the estimate `part` for `weighed` of them."""
     if products == weighed or not weighed:
         return replace(part, products=products)
     factor = products / weighed
@@ -224,14 +236,19 @@ def scaled(part: CatalogueEstimate, products: int, weighed: int) -> CatalogueEst
         low_usd=part.low_usd * factor,
         high_usd=part.high_usd * factor,
         tiers=tuple(
-            TierCost(one.tier, one.cost_usd * factor, one.low_usd * factor, one.high_usd * factor)
-            for one in part.tiers
+            TierCost(
+                cost.tier, cost.cost_usd * factor, cost.low_usd * factor, cost.high_usd * factor
+            )
+            for cost in part.tiers
         ),
     )
 
 
 def group_tokens(loads: Sequence[QuestionLoad], products: int, data_tokens: int) -> int:
-    """Tokens of the calls about one group, input and output, if each question is asked once."""
+    """Input and output tokens of all calls about one group, if each question is asked once.
+
+    `data_tokens` are those of the texts of its products.
+    """
     per_product = sum(
         load.data_tokens_per_product + load.output_tokens_per_product for load in loads
     )
@@ -240,15 +257,15 @@ def group_tokens(loads: Sequence[QuestionLoad], products: int, data_tokens: int)
 
 
 def cacheable_tokens(prompt_tokens: int) -> int:
-    """How much of a repeated beginning the provider's cache holds."""
+    """How many tokens of a beginning of this length the provider's prompt cache stores."""
     if prompt_tokens < CACHED_PROMPT_LEAST:
         return 0
     return prompt_tokens - prompt_tokens % CACHED_PROMPT_STEP
 
 
 def _duration_s(requests: int, charged_tokens: int, questions: int, pace: Pace) -> float:
-    """The slowest of: the limit on requests, that on tokens, calls at a time; and one group's way
-    through.
+    """How long all calls take: the longest of the times by the limit on requests, by the limit on
+    tokens and by the calls at a time, and of the time for one group's questions in turn.
     """
     if not requests:
         return 0.0
@@ -259,6 +276,7 @@ def _duration_s(requests: int, charged_tokens: int, questions: int, pace: Pace) 
 
 
 def _cost_usd(uncached: int, cached: int, output: float, price: Price) -> float:
+    """The cost of these tokens in USD, without writing to the cache."""
     return (
         uncached * price.input_usd + cached * price.cached_input_usd + output * price.output_usd
     ) / MILLION
