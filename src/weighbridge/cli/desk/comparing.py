@@ -1,4 +1,6 @@
-"""`history` and `compare`: what a figure was before, and what moved and why."""
+"""`weighbridge history` and `compare`: earlier figures of a product, and changed figures with their
+causes.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from weighbridge.service.desk.movements import Movements
 
 _MOST_CAUSES = 10
+"""The most causes that are printed."""
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +43,7 @@ def history(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a product's earlier footprints, and what made each another one."""
+    """List a product's footprints, newest first, and why each differs from the one before."""
     from weighbridge.api.schemas.history import ProductHistory
     from weighbridge.application import open_application
     from weighbridge.service.desk.history import history_of
@@ -61,7 +64,7 @@ def history(
 
 
 def _table(found: list[PastFootprint]) -> Table:
-    """One row per version; `change` is relative to the version before it."""
+    """A table with a row for each version; the change is relative to the version before it."""
     table = Table("since (UTC)", "kg CO2e", "95 % range", "change", "why")
     for one in found:
         version = one.version
@@ -100,21 +103,21 @@ def compare(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what moved between two exports, or between two moments, by how much and why."""
+    """Show which figures changed between two exports, or two moments, by how much and why."""
     from weighbridge.application import open_application
     from weighbridge.service.desk.exported_figures import compare_exports, read_export
     from weighbridge.service.desk.history import compare_moments, read_moment
 
     settings = load_settings(data_dir=data_dir)
 
-    async def between(start: str) -> Movements:
+    async def compare_since(start: str) -> Movements:
         now = SystemClock().now()
         moments = read_moment(start, now), read_moment(end, now)
         async with open_application(settings) as app:
             return await compare_moments(app.database, *moments)
 
     if start is not None and before is None and after is None:
-        moved = run_async(between(start))
+        moved = run_async(compare_since(start))
     elif start is None and before is not None and after is not None:
         refuse_ignored(context, "Between two files", "end")
         moved = compare_exports(read_export(before), read_export(after))
@@ -123,16 +126,16 @@ def compare(
     if as_json:
         print_json(moved.as_document())
     else:
-        _say(moved)
+        _print_movements(moved)
 
 
-def _say(moved: Movements) -> None:
-    """Print counts, total, causes and the largest moves; the counts alone if no figure moved."""
+def _print_movements(moved: Movements) -> None:
+    """Print counts, total, causes and the largest changes; only counts if no figure has changed."""
     out.print(
         f"{counted(moved.products, 'product')} with a figure before and after; {len(moved.moved):,} "
-        f"of these figures moved. {_count(moved.added, 'is new', 'are new')}"
-        f"{_count(moved.gone, 'is gone', 'are gone')}"
-        f"{_count(moved.unknown, 'has no history that old', 'have no history that old')}"
+        f"of these figures moved. {_count_sentence(moved.added, 'is new', 'are new')}"
+        f"{_count_sentence(moved.gone, 'is gone', 'are gone')}"
+        f"{_count_sentence(moved.unknown, 'has no history that old', 'have no history that old')}"
     )
     if not moved.moved:
         return
@@ -164,7 +167,10 @@ def _say(moved: Movements) -> None:
     out.print(table)
 
 
-def _count(codes: list[str], one: str, many: str) -> str:
+def _count_sentence(codes: list[str], one: str, many: str) -> str:
+    """Such as "2 are new (A-1, A-2). ", with the words for one code or for several; empty without
+    codes.
+    """
     if not codes:
         return ""
     return f"{len(codes):,} {one if len(codes) == 1 else many} ({listed(codes, 5)}). "

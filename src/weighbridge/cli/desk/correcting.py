@@ -1,4 +1,6 @@
-"""`correct` and `approve`: what an analyst knows better than the model."""
+"""`weighbridge correct` and `approve`: corrections of the model's answers, and marks of checked
+products.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from weighbridge.service.desk.correcting import CorrectedFigure, RecordedCorrection, Request
 
 MOST_NOTES = 20
+"""The most notes that are printed."""
 
 CodesArgument = Annotated[
     list[str], typer.Argument(help="The codes of the products.", show_default=False)
@@ -73,9 +76,9 @@ def correct(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Override answers of the model and compute the figures anew, without a call.
+    """Replace values in the model's answers and recompute the figures, without a call.
 
-    Without a change: list the corrections.
+    Without a change, list the products' corrections.
     """
     from weighbridge.application import open_application
     from weighbridge.service.access.audit import command_line_user
@@ -89,7 +92,7 @@ def correct(
     async def act() -> list[CorrectedFigure] | list[RecordedCorrection]:
         async with open_application(settings) as app:
             named = await selecting.selected(app.database, codes, codes_from, category, search)
-            return await _act(app, named, request, take_back)
+            return await _take_back_make_or_list(app, named, request, take_back)
 
     found = run_async(act())
     if as_json:
@@ -97,10 +100,11 @@ def correct(
     elif wanted or take_back is not None:
         say_figures(found)
     else:
-        _list(found)
+        _print_corrections(found)
 
 
 def _refuse_ignored(context: typer.Context, *, makes_any: bool, takes_back: bool) -> None:
+    """Raises InputError for an option that has no effect with the others."""
     if takes_back:
         making = ("changes", "mass", "subcategory", "reason", "replace")
         refuse_ignored(context, "With --take-back", *making)
@@ -108,10 +112,10 @@ def _refuse_ignored(context: typer.Context, *, makes_any: bool, takes_back: bool
         refuse_ignored(context, "Without a correction", "reason", "by", "replace")
 
 
-async def _act(
+async def _take_back_make_or_list(
     app: Application, codes: Sequence[str], request: Request, take_back: int | None
 ) -> list[CorrectedFigure] | list[RecordedCorrection]:
-    """Take corrections back, make them, or list them."""
+    """Take corrections back or make them, and return the new figures; or else the corrections."""
     from weighbridge.service.desk import correcting
 
     tools = (app.database, app.factors, app.questions.steps)
@@ -141,6 +145,7 @@ def _changes(
 
 
 def _change(text: str) -> Change:
+    """The change that TARGET=VALUE names. Raises InputError for another text."""
     from weighbridge.domain.corrections import read_change
 
     target, equals, value = text.partition("=")
@@ -150,7 +155,7 @@ def _change(text: str) -> Change:
 
 
 def _value(text: str) -> Any:
-    """JSON where it is JSON, otherwise the text itself."""
+    """The text as JSON if it is JSON, otherwise the text itself."""
     try:
         return json.loads(text)
     except ValueError:
@@ -158,7 +163,9 @@ def _value(text: str) -> Any:
 
 
 def say_figures(figures: Sequence[Any]) -> None:
-    """Before and after of each product, and who else has the same answers."""
+    """Print the figure of each product before and after, the notes, and the variants that use the
+    same answers.
+    """
     if not figures:
         out.print("Nothing was changed: the products have these values already.")
         return
@@ -171,7 +178,7 @@ def say_figures(figures: Sequence[Any]) -> None:
     if len(figures) > 20:
         out.print(f"and {counted(len(figures) - 20, 'more product')}: --json lists them all")
     out.print(f"Recomputed {counted(len(figures), 'product')}; no call was made.")
-    _say_notes(figures)
+    _print_notes(figures)
     corrected = {figure.code for figure in figures}
     for figure in figures:
         if others := [code for code in figure.variants if code not in corrected]:
@@ -181,8 +188,8 @@ def say_figures(figures: Sequence[Any]) -> None:
             )
 
 
-def _say_notes(figures: Sequence[Any]) -> None:
-    """What to know of the corrections, each note once with the products that it is about."""
+def _print_notes(figures: Sequence[Any]) -> None:
+    """Print each note on the corrections once, with the products that it is about."""
     codes_of: dict[str, list[str]] = {}
     for figure in figures:
         for note in figure.notes:
@@ -193,7 +200,8 @@ def _say_notes(figures: Sequence[Any]) -> None:
         out.print(f"and {counted(more, 'more note')}: --json lists them all")
 
 
-def _list(found: Sequence[Any]) -> None:
+def _print_corrections(found: Sequence[Any]) -> None:
+    """Print a table of corrections, with who took each back."""
     if not found:
         out.print("No corrections.")
         return
@@ -223,7 +231,7 @@ def approve(
     settings = load_settings(data_dir=data_dir)
     who = by or command_line_user()
 
-    async def act() -> int:
+    async def mark_and_record() -> int:
         async with open_application(settings) as app:
             if take_back:
                 count = await listing.take_approval_back(app.database, codes)
@@ -233,7 +241,7 @@ def approve(
             await record_action(app.database, who, action, None, {"codes": codes})
             return count
 
-    count = run_async(act())
+    count = run_async(mark_and_record())
     if as_json:
         print_json({"modifiedCount": count})
     else:

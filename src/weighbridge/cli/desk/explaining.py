@@ -1,4 +1,4 @@
-"""`explain CODE`: the figure as a tree."""
+"""`weighbridge explain CODE`: shows as a tree how a product's figure is computed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def explain(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show why a product's figure is what it is: routes, lines, factors and what would narrow the
+    """Show how a product's figure is computed: routes, lines, factors, and what would narrow the
     range.
     """
     from weighbridge.api.schemas.explanation import ProductExplanation
@@ -49,13 +49,15 @@ def explain(
 
 
 def _tree(found: ExplainedProduct) -> Tree:
-    """The figure at the root, then arithmetic, routes, what would narrow the range, and notes."""
+    """The explanation as a tree: the figure at the root, then arithmetic, routes, what would narrow
+    the range, and notes.
+    """
     figure = found.explanation
     tree = Tree(
         Text(
             f"{found.code}  {found.name}\n"
             f"{significant(figure.emissions_kg_co2e)} kg CO2e per unit, {found.boundary}, 95 % range "
-            f"{significant(figure.low_kg_co2e)} to {significant(figure.high_kg_co2e)}{_times(figure.range_factor)}\n"
+            f"{significant(figure.low_kg_co2e)} to {significant(figure.high_kg_co2e)}{_range_factor_text(figure.range_factor)}\n"
             f"{found.category} > {found.subcategory}; {figure.mass}; decided by: "
             f"{found.decided_by or 'the bill'}",
             style="bold",
@@ -73,7 +75,7 @@ def _tree(found: ExplainedProduct) -> Tree:
     if figure.narrowing:
         narrowing = tree.add(Text("What would narrow the range most", style="bold"))
         for each in figure.narrowing:
-            narrowing.add(Text(_narrowing(each)))
+            narrowing.add(Text(_narrowing_text(each)))
     if found.notes:
         notes = tree.add(Text("Notes", style="bold"))
         for note in found.notes:
@@ -83,7 +85,7 @@ def _tree(found: ExplainedProduct) -> Tree:
 
 
 def _add_route(tree: Tree, route: ExplainedRoute) -> None:
-    """A branch for the route, a leaf for each of its lines, and the terms of a line below that."""
+    """Add a branch for the route, below it one for each line, and below that the line's terms."""
     branch = tree.add(
         Text(
             f"{route.name}: {significant(route.emissions_kg_co2e, 4)} kg CO2e ({significant(route.low_kg_co2e)} to "
@@ -99,20 +101,20 @@ def _add_route(tree: Tree, route: ExplainedRoute) -> None:
             )
         )
         for term in line.terms:
-            leaf.add(Text(_term(term)))
+            leaf.add(Text(_term_text(term)))
 
 
-def _term(term: ExplainedTerm) -> str:
+def _term_text(term: ExplainedTerm) -> str:
     return (
         f"{term.label} [{', '.join(term.marks)}]\n{term.arithmetic}\n"
         f"{term.source}, {term.source_id}; {term.year}; {term.region}; {term.licence}"
     )
 
 
-def _narrowing(each: Narrowing) -> str:
+def _narrowing_text(each: Narrowing) -> str:
     then = "" if each.range_factor is None else f" (then ÷ and × {significant(each.range_factor)})"
     return f"{each.what}{then}"
 
 
-def _times(range_factor: float | None) -> str:
+def _range_factor_text(range_factor: float | None) -> str:
     return "" if range_factor is None else f" (÷ and × {significant(range_factor)})"

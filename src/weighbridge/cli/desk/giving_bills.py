@@ -1,4 +1,4 @@
-"""`bills`: own bills of materials in the place of the model's."""
+"""`weighbridge bills`: replaces the model's bills of materials by the user's own."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def bills(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Replace the model's bills of materials by your own: all of the file, or nothing."""
+    """Replace the model's bills of materials by your own: the whole file, or nothing."""
     from weighbridge.application import open_application
     from weighbridge.service.access.audit import command_line_user
     from weighbridge.service.desk.bill_files import read_own_bills

@@ -1,4 +1,4 @@
-"""`review`: answers to a workbook, and what was changed in it back as corrections."""
+"""`weighbridge review`: writes answers to a workbook, and reads an edited one as corrections."""
 
 from __future__ import annotations
 
@@ -55,41 +55,42 @@ def review(
 ) -> None:
     """Write the model's answers to a workbook (--out), or read the edited workbook back.
 
-    What you change in it becomes corrections: all of it, or nothing.
+    The values that you change in it become corrections: all of them, or none.
     """
     from weighbridge.application import open_application
     from weighbridge.service.access.audit import command_line_user
     from weighbridge.service.desk import reviewing
 
-    _check_given(context, reads=file is not None, writes=to is not None)
+    _check_options(context, reads=file is not None, writes=to is not None)
     settings = load_settings(data_dir=data_dir)
     who = by or command_line_user()
 
-    async def write(path: Path) -> int:
+    async def write_workbook(path: Path) -> int:
         async with open_application(settings) as app:
             wanted = reviewing.Filter(unchecked=unchecked)
             return await reviewing.write_for_review(app.database, app.questions.steps, path, wanted)
 
-    async def read(path: Path) -> list[CorrectedFigure]:
+    async def import_workbook(path: Path) -> list[CorrectedFigure]:
         async with open_application(settings) as app:
             tools = (app.database, app.factors, app.questions.steps)
             return await reviewing.import_review(*tools, path, who, reason, replace=replace)
 
     if to is not None:
-        count = run_async(write(to))
+        count = run_async(write_workbook(to))
         if as_json:
             print_json({"products": count, "file": str(to)})
         else:
             out.print(f"Wrote {counted(count, 'product')} to review to {to}", soft_wrap=True)
     elif file is not None:
-        figures = run_async(read(file))
+        figures = run_async(import_workbook(file))
         if as_json:
             print_json(figures)
         else:
             say_figures(figures)
 
 
-def _check_given(context: typer.Context, *, reads: bool, writes: bool) -> None:
+def _check_options(context: typer.Context, *, reads: bool, writes: bool) -> None:
+    """Raises InputError unless a workbook is either read or written, with options for that only."""
     if reads == writes:
         raise InputError(
             "Give either --out FILE to write a workbook, or the edited workbook to read."

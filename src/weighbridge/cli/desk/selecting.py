@@ -1,4 +1,4 @@
-"""Which products a command of the desk is about: their codes, or what a filter finds."""
+"""Finds the products that a command is about, by their codes or by a filter."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ async def selected(
     category: str | None,
     search: str | None,
 ) -> list[str]:
-    """The codes that are meant.
+    """The codes of the products that the command line selects.
 
     Raises:
-        InputError: nothing is selected, or codes and a filter at once.
-        NotFound: the filter finds nothing.
+        InputError: it has neither codes nor a filter, or both.
+        NotFound: no completed product passes the filter.
     """
     from weighbridge.service.views.listing import completed_codes
 
@@ -63,6 +63,7 @@ async def selected(
 
 
 def _lines(path: Path) -> list[str]:
+    """The lines of a text file that are not blank. Raises InputError if it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""`what-if`: what figures would be with another material, country or recycled share."""
+"""`weighbridge what-if`: figures with another material, country or recycled share."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from weighbridge.service.desk.what_if import Supposed
 
 _SHOWN = 40
+"""The most products that are printed."""
 
 
 def register(app: typer.Typer) -> None:
@@ -52,7 +53,10 @@ def what_if(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compute what figures would be if something were different; stores nothing, makes no call."""
+    """Compute what figures would be with another material, country or recycled share.
+
+    Nothing is stored, and no call is made.
+    """
     from weighbridge.application import open_application
     from weighbridge.service.desk.what_if import Supposition, as_document
     from weighbridge.service.desk.what_if import what_if as suppose
@@ -69,10 +73,11 @@ def what_if(
     if as_json:
         print_json(as_document(found))
     else:
-        _say(found)
+        _print_figures(found)
 
 
 def _exchanges(texts: Sequence[str]) -> dict[str, str]:
+    """The new material by old material, from texts OLD=NEW. Raises InputError for other texts."""
     found = {}
     for text in texts:
         old, equals, new = text.partition("=")
@@ -82,8 +87,8 @@ def _exchanges(texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _say(found: Supposed) -> None:
-    """Print the table and the totals. The table is cut at `_SHOWN` products; the totals are not."""
+def _print_figures(found: Supposed) -> None:
+    """Print a table of the first `_SHOWN` products, the totals over all, and the notes."""
     table = Table("product", "now, kg CO2e", "then, kg CO2e", "difference", "change")
     for one in found.products[:_SHOWN]:
         table.add_row(

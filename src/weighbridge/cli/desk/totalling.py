@@ -1,4 +1,4 @@
-"""`totals`: what the catalogue adds up to, and what to look at first."""
+"""`weighbridge totals`: the total footprint of the catalogue, and the products to check first."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _KG_PER_TONNE = 1_000
 _TONNES_FROM_KG = 100
+"""A mass of this many kg or more is shown in tonnes."""
 
 ByOption = Annotated[TotalBy, typer.Option(help="What to group products by.")]
 LimitOption = Annotated[int, typer.Option(min=1, max=1000, help="Most groups to show.")]
@@ -37,9 +38,10 @@ def totals(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add up footprints times quantities, by category or otherwise, and say what to check first.
+    """Add up footprints times quantities, by category or otherwise, and list what to check first.
 
-    A product without a quantity counts as one; failed products are missing, and named.
+    A product without a quantity counts as one piece. Failed products are not in the total, and are
+    named.
     """
     from weighbridge.api.schemas.totals import TotalsView
     from weighbridge.application import open_application
@@ -65,10 +67,11 @@ def totals(
                 found.check_first,
             )
         )
-    _say_missing(found)
+    _print_warnings(found)
 
 
 def _headline(found: CatalogueTotals) -> str:
+    """The total with its range and number of products, in one sentence."""
     total = (
         f"{_mass(found.total_kg_co2e)} CO2e from {counted(found.completed, 'product')} "
         f"({_mass(found.low_kg_co2e)} to {_mass(found.high_kg_co2e)} if all figures were at their low or high end)"
@@ -79,7 +82,9 @@ def _headline(found: CatalogueTotals) -> str:
 
 
 def _groups(found: CatalogueTotals, by: TotalBy, limit: int) -> Table:
-    """One row for each of the first `limit` groups; the caption says how many are left out."""
+    """A table with a row for each of the first `limit` groups; the caption says how many are left
+    out.
+    """
     table = Table(by.value, title=f"By {by.value}", title_justify="left")
     for name in ("products", "total", "range", "share"):
         table.add_column(name, justify="right")
@@ -99,7 +104,7 @@ def _groups(found: CatalogueTotals, by: TotalBy, limit: int) -> Table:
 
 
 def _products(title: str, ranked: Sequence[RankedProduct]) -> Table:
-    """One row per product. `quantity` stays blank where unknown; the total then counts one unit."""
+    """A table with a row for each product; an unknown quantity is blank, and counts as one unit."""
     table = Table("code", "name", title=title, title_justify="left")
     for name in ("per unit", "quantity", "total", "range × quantity", "share"):
         table.add_column(name, justify="right")
@@ -116,8 +121,8 @@ def _products(title: str, ranked: Sequence[RankedProduct]) -> Table:
     return table
 
 
-def _say_missing(found: CatalogueTotals) -> None:
-    """Warn on stderr about failed, waiting, simulated and recorded products; silent without any."""
+def _print_warnings(found: CatalogueTotals) -> None:
+    """Warn on stderr about failed, waiting, simulated and recorded products, if there are any."""
     if found.failed:
         named = ", ".join(visible(one.code) for one in found.missing)
         more = found.failed - len(found.missing)
@@ -142,7 +147,7 @@ def _say_missing(found: CatalogueTotals) -> None:
 
 
 def _mass(kg: float) -> str:
-    """Two significant digits, in kg or t."""
+    """The mass as a text with two significant digits, in kg or t."""
     in_tonnes = abs(kg) >= _TONNES_FROM_KG
     rounded = float(f"{kg / _KG_PER_TONNE if in_tonnes else kg:.2g}")
     return f"{rounded:,.10g} {'t' if in_tonnes else 'kg'}"
