@@ -1,5 +1,5 @@
-"""The values of a product's answers that a person may correct, each with its target, and what a
-filled-in form changes of them.
+"""The values of a product's answers that a form offers for correction, and the changes that a
+filled-in form makes.
 """
 
 from __future__ import annotations
@@ -52,7 +52,10 @@ _FACTS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class EditableValue:
-    """One value as a form shows it. `earlier`: the correction that it has."""
+    """One value as a form shows it; `target` names it in a correction.
+
+    `earlier` is the correction that it has already.
+    """
 
     target: str
     label: str
@@ -62,7 +65,7 @@ class EditableValue:
 
 @dataclass(frozen=True, slots=True)
 class EditableLine:
-    """A line of the bill with what is done to it, and where and with which energy that is done."""
+    """A line of the bill of materials, with its processes and what is known of these."""
 
     number: int
     values: tuple[EditableValue, ...]  # component, material, mass, processes
@@ -71,7 +74,10 @@ class EditableLine:
 
 @dataclass(frozen=True, slots=True)
 class EditableAnswers:
-    """What may be corrected, and the closed lists that words are chosen from, key to name."""
+    """The values that may be corrected, and the lists that values are chosen from.
+
+    `materials` and `processes` have names by key.
+    """
 
     values: tuple[EditableValue, ...]
     lines: tuple[EditableLine, ...]
@@ -82,12 +88,12 @@ class EditableAnswers:
 
     @property
     def names(self) -> Mapping[str, str]:
-        """What the keys of materials and processes are called."""
+        """The names of materials and processes by key."""
         return {**self.materials, **self.processes}
 
 
 async def editable_answers(database: Database, steps: Steps, code: str) -> EditableAnswers | None:
-    """What may be corrected of a product; None while it has no answers."""
+    """The values of a product's answers that may be corrected; None while it has no answers."""
     async with database.pool.acquire() as connection:
         row = await products.find(connection, code)
         if row is None or row["status"] != ProcessingStatus.COMPLETED:
@@ -115,7 +121,7 @@ def _model_answers(steps: Steps, detail: StoredDetail) -> dict[StepName, Answer]
 
 
 class _Editing:
-    """Answers to values of a form."""
+    """Turns answers into the values of a form; `earlier` are the corrections by target."""
 
     def __init__(self, steps: Steps, earlier: Mapping[str, Correction]) -> None:
         self._choices = {step.name: step.choices for step in steps}
@@ -124,7 +130,7 @@ class _Editing:
     def of(
         self, kind: Classification, bill: BillOfMaterials, processes: ManufacturingProcesses
     ) -> EditableAnswers:
-        """Every value."""
+        """Every value of these answers that may be corrected."""
         of_bill = self._choices[BillOfMaterials.step]
         names = of_bill(("attributes",))
         has = {attribute.name for attribute in bill.attributes}
@@ -166,7 +172,7 @@ class _Editing:
                     self._value(
                         f"{at}material",
                         f"Material of part {number}",
-                        _shown(line.material, materials),
+                        _name_or_key(line.material, materials),
                     ),
                     self._value(
                         f"{at}mass_kg", f"Mass of part {number} (kg)", f"{line.mass_kg:.6g}"
@@ -174,7 +180,7 @@ class _Editing:
                     self._value(
                         worked,
                         f"Processes of part {number}",
-                        _SEPARATOR.join(_shown(use.process, names) for use in done),
+                        _SEPARATOR.join(_name_or_key(use.process, names) for use in done),
                     ),
                 ),
                 tuple(self._facts(number, worked, [use.known for use in done])),
@@ -183,7 +189,7 @@ class _Editing:
     def _facts(
         self, number: int, worked: str, known: Sequence[ProcessFacts]
     ) -> Iterator[EditableValue]:
-        """What is known of the processes of a line."""
+        """The values of what is known of the processes of a line; `worked` is the line's target."""
         for name, label in _FACTS.items():
             cell = written([getattr(each, name) for each in known])
             shown = f"{cell:.12g}" if isinstance(cell, float) else cell or ""
@@ -193,8 +199,8 @@ class _Editing:
         return EditableValue(target, label, shown, self._earlier.get(target))
 
 
-def _shown(key: str, names: Mapping[str, str]) -> str:
-    """The name of a key; the key itself where the name would not find it again."""
+def _name_or_key(key: str, names: Mapping[str, str]) -> str:
+    """The name of a key; the key itself if the name is ambiguous or contains the separator."""
     name = names.get(key, key)
     return name if find_key(name, names) == key and _SEPARATOR.strip() not in name else key
 
@@ -202,9 +208,10 @@ def _shown(key: str, names: Mapping[str, str]) -> str:
 def read_edits(
     steps: Steps, given: Mapping[str, str], shown: Mapping[str, str]
 ) -> tuple[Change, ...]:
-    """The changes that a form makes: what differs from what it `shown` when it was filled in.
+    """The changes that a form makes: the fields whose text differs from what they contained first.
 
-    Raises InputError for a target that is none.
+    `given` and `shown` have the texts after and before, by target. Raises InputError for a field
+    that is no target.
     """
     choices = {step.name: step.choices for step in steps}
     made = []
@@ -218,8 +225,9 @@ def read_edits(
 
 
 def _value_of(target: str, text: str, names: Mapping[str, str]) -> Any:
-    """As the step takes it. A word that means nothing stays as it is, and is refused with what it
-    may be meant for.
+    """The text of a field as the value of a correction: a number, a key, a list of keys, or None.
+
+    A text that cannot be read stays as it is: the correction is then refused with a suggestion.
     """
     if target.startswith(_PROCESSES):
         _, _, fact = target.removeprefix(_PROCESSES).partition(".")
@@ -235,15 +243,13 @@ def _value_of(target: str, text: str, names: Mapping[str, str]) -> Any:
 
 
 def _key_of(name: str, names: Mapping[str, str]) -> str:
-    """The key of a name as the form offers it. Whatever else is written is understood, and said,
-    where the correction is made.
-    """
+    """The key of a name that the form offers; any other text as it is, to be understood later."""
     keys = [key for key, other in names.items() if other == name]
     return keys[0] if len(keys) == 1 and name not in names else name
 
 
 def _number(text: str) -> float | str:
-    """A number as people write it; the text where it is none, or may be two."""
+    """The value of a number as people write it; the text if it is none or ambiguous."""
     plain = plain_number(tidy(text), None)
     try:
         return float(text if plain is None else plain)

@@ -1,5 +1,5 @@
-"""What to say of a correction at once: why it left the figure as it was, and what the new figure
-leaves out. Pure: read from the figure's own notes and routes.
+"""The remarks on a correction: why it did not change the figure, and what the new figure leaves
+out. Pure: they are found in the figure's own notes and routes.
 """
 
 from __future__ import annotations
@@ -28,11 +28,14 @@ def remarks(
     figure: Footprint,
     factors: FactorTable,
 ) -> tuple[str, ...]:
-    """What is kept of a correction and not counted, and why a figure did not move; `figure` is the
-    one after the correction.
+    """Sentences on which parts of a correction do not count and, unless `moved`, why the figure did
+    not change.
+
+    `targets` are the corrected values, `notes_before` the notes of the figure before; `figure` is
+    the one after the correction.
     """
     changes = [Change(step, tuple(path), None) for step, *path in (t.split(".") for t in targets)]
-    found = dict.fromkeys(_sentence(n) for n in figure.notes if _is_new(n, notes_before))
+    found = dict.fromkeys(_sentence(n) for n in figure.notes if _is_new_omission(n, notes_before))
     for change in changes:
         if change.path[:1] == ("attributes",):
             found |= dict.fromkeys(_not_counted(_name_of(change.path[-1], factors), figure))
@@ -50,12 +53,13 @@ def no_longer_applied(before: Sequence[str], after: Sequence[str]) -> tuple[str,
     )
 
 
-def _is_new(note: str, before: Sequence[str]) -> bool:
+def _is_new_omission(note: str, before: Sequence[str]) -> bool:
+    """Whether a note says that something does not count, and was not there before."""
     return note.startswith(_NOT_COUNTED) and note not in before
 
 
 def _sentence(note: str) -> str:
-    """A note on what the sum leaves out, as people are told it."""
+    """A note on what the sum leaves out, as a sentence for people."""
     for prefix in _NOT_COUNTED:
         note = note.removeprefix(prefix)
     return f"Not counted: {note}."
@@ -64,7 +68,10 @@ def _sentence(note: str) -> str:
 def reasons_unmoved(
     changes: Iterable[Change], figure: Footprint, factors: FactorTable
 ) -> list[str]:
-    """In sentences, each once; `figure` is the one after the correction."""
+    """Why these changes did not change the figure, in different sentences; never empty.
+
+    `figure` is the one after the correction.
+    """
     if figure.supplier is not None:
         return ["The figure is the supplier's own, which no answer changes."]
     reasons = [
@@ -74,7 +81,7 @@ def reasons_unmoved(
 
 
 def _reasons(change: Change, figure: Footprint, factors: FactorTable) -> Iterator[str]:
-    """Why this change left the figure as it was; nothing where no reason is known."""
+    """Why this change did not change the figure; nothing if no reason is known."""
     compares = any(one.name is RouteName.CLASS and one.weight > 0 for one in figure.routes)
     match change.path:
         case ("attributes", name) if name in NO_LONGER_ASKED:
@@ -104,12 +111,13 @@ def _reasons(change: Change, figure: Footprint, factors: FactorTable) -> Iterato
 
 
 def _name_of(attribute: str, factors: FactorTable) -> str:
+    """The name of an attribute: that of its component factor, if it has one."""
     factor = factors.components.get(attribute)
     return factor.name if factor else _words(attribute)
 
 
 def _not_counted(name: str, figure: Footprint) -> Iterator[str]:
-    """The notes on what the sum leaves out, about this one or all."""
+    """The notes of what the sum leaves out that contain this name ("": all), as sentences."""
     for note in figure.notes:
         for prefix in _NOT_COUNTED:
             said = note.removeprefix(prefix)
