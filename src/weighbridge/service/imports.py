@@ -1,7 +1,6 @@
-"""Files on their way in: looked at, reported, estimated, stored.
+"""Inspects files and imports them into the database.
 
-One report for everybody (`inspect_file`, and beside the result of `import_file`): the command line,
-uploads and the API show the same `CatalogueReport`.
+Both give a `CatalogueReport`, which the command line, uploads and the API all show.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """The report on a file, and what processing it would take where that was asked for."""
+    """The report on a file, and an estimate of processing it if an estimator was given."""
 
     report: CatalogueReport
     estimate: CatalogueEstimate | None = None
@@ -60,7 +59,7 @@ class Imported:
 def inspect_file(
     path: Path, options: ReadOptions = USUAL, estimator: Estimator | None = None
 ) -> Inspection:
-    """What a file would be taken for. Nothing is stored; questions are left open in the report.
+    """The report on a file; nothing is stored. What only its owner can decide is a question in it.
 
     Raises:
         InputError: the file as a whole cannot be used.
@@ -70,7 +69,7 @@ def inspect_file(
 
 
 def inspect_catalogue(catalogue: OpenCatalogue, estimator: Estimator | None = None) -> Inspection:
-    """The same for an open one."""
+    """The report on an open catalogue, and an estimate if there is an estimator."""
     builder = ReportBuilder(catalogue.head)
     for chunk in builder.watch(catalogue.chunks()):
         if estimator is not None:
@@ -98,13 +97,14 @@ async def import_file(
     max_rows: int | None = None,
     lane: Lane | None = None,
 ) -> Imported:
-    """Merge a file into the products, all or nothing; good rows are kept when others are bad.
+    """Merge the products of a file into the database, all or none; rejected rows are left out.
 
-    More than `max_rows` rows are refused.
+    `lane` is how their questions are sent from now on; None: as before, those of new ones online.
 
     Raises:
         AmbiguousColumn: a column can be read in two ways, and `options` do not say which; nothing
-        was changed. InputError: the file as a whole cannot be used; nothing was changed.
+            was changed.
+        InputError: the file cannot be used, or has more than `max_rows` rows; nothing was changed.
     """
     catalogue = await asyncio.to_thread(OpenCatalogue, path, options)
     try:
@@ -123,12 +123,11 @@ async def import_catalogue(
     estimator: Estimator | None = None,
     confirm: Callable[[Inspection], None] = lambda _: None,
 ) -> Imported:
-    """Like `import_file`, for an open file. `scoped` remembers which products the file names.
+    """Like `import_file`, for an open catalogue.
 
-    `lane` is how their questions travel from now on; None: as they did, new ones online.
-
-    `confirm` sees the report when all rows are read and nothing is stored yet; what it raises goes
-    to the caller, and nothing will have been stored.
+    `scoped` stores which products are in the file. `confirm` is called with the report when all
+    rows are read and nothing is stored yet; if it raises, nothing is stored, and the caller gets
+    its error.
     """
     refuse_doubts(catalogue.head)
     builder = ReportBuilder(catalogue.head)
@@ -158,7 +157,7 @@ def _bounded(chunks: Iterable[CheckedChunk], max_rows: int | None) -> Iterator[C
 async def import_records(
     database: Database, records: Iterable[object], *, limits: FieldLimits
 ) -> ImportResult:
-    """The same for decoded JSON objects; the first is row 1."""
+    """Merge products given as decoded JSON objects into the database; the first is row 1."""
     from weighbridge.ingest.catalogue import check_records  # and every reader, else for the child
 
     return await _import(database, check_records(records, limits=limits))
@@ -172,7 +171,7 @@ async def _import(
     before_merge: Callable[[], None] = lambda: None,
     lane: Lane | None = None,
 ) -> ImportResult:
-    """Merge the chunks in one transaction, then announce that there is work."""
+    """Merge the chunks in one transaction, then tell the workers that there is work."""
     async with database.pool.acquire() as connection:
         result = await import_products(
             connection, chunks, scoped=scoped, before_merge=before_merge, lane=lane

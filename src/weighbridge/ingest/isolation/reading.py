@@ -1,6 +1,7 @@
-"""The way in: a catalogue or a picture, read by a child process.
+"""Reads a catalogue or checks a picture in a child process.
 
-Starting a child takes about 0.8 s of CPU, so one that has finished well waits for the next file.
+Starting a child takes about 0.8 s of CPU, so one that has finished without an error is kept for the
+next file.
 """
 
 from __future__ import annotations
@@ -38,20 +39,21 @@ if TYPE_CHECKING:
     from weighbridge.ingest.report import Head
 
 MOST_REQUESTS: Final = 100
-"""Served by one child; what a library leaks goes with it."""
+"""How many requests one child answers: then it ends, and frees what libraries have leaked."""
 IDLE_S: Final = 30.0
+"""How long a child without work is kept."""
 _MOST_PICTURES: Final = threading.BoundedSemaphore(2)
 
 
 class _IdleReaders:
-    """Children without work: at most two, each for half a minute."""
+    """Keeps children without work: at most two, each for IDLE_S."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: list[tuple[ReaderProcess, threading.Timer]] = []
 
     def take(self) -> ReaderProcess:
-        """One that waits, or a new one."""
+        """A child that was kept, or a new one."""
         with self._lock:
             while self._idle:
                 process, timer = self._idle.pop()
@@ -62,7 +64,7 @@ class _IdleReaders:
         return ReaderProcess()
 
     def give_back(self, process: ReaderProcess) -> None:
-        """Keep it for the next file."""
+        """Keep a child for the next file, or end it if there are enough or it has done enough."""
         with self._lock:
             if len(self._idle) < 2 and process.requests < MOST_REQUESTS and process.is_alive:
                 timer = threading.Timer(IDLE_S, self._retire, (process,))
@@ -73,6 +75,7 @@ class _IdleReaders:
         process.close()
 
     def _retire(self, process: ReaderProcess) -> None:
+        """End a child that was kept long enough, unless it is in use again."""
         with self._lock:
             entry = next((one for one in self._idle if one[0] is process), None)
             if entry is None:
@@ -81,7 +84,7 @@ class _IdleReaders:
         process.close()
 
     def close(self) -> None:
-        """End them all."""
+        """End all children without work."""
         with self._lock:
             idle, self._idle = self._idle, []
         for process, timer in idle:
@@ -94,7 +97,10 @@ atexit.register(_IDLE.close)
 
 
 class OpenCatalogue:
-    """A catalogue that a child has looked through; a context manager."""
+    """A catalogue that a child process has opened and looked through; a context manager.
+
+    `head` says what was found out about it.
+    """
 
     def __init__(
         self, path: Path, options: ReadOptions = USUAL, limits: ReaderLimits = READER_LIMITS
@@ -107,21 +113,22 @@ class OpenCatalogue:
 
     @property
     def pid(self) -> int:
-        """The number of the process that reads."""
+        """The process id of the child."""
         return self._running.pid
 
     def decide(self, given: Given) -> None:
-        """Decide anew by what the user says; `head` has the result."""
+        """Decide again how to read the columns, by what the user said; sets `head`."""
         self.head = self._opened(Decide(given))
 
     def _opened(self, request: Request) -> Head:
+        """Send a request that is answered with `Opened`; returns the head in the answer."""
         reply = self._ask(request)
         if not isinstance(reply, Opened):
             raise TypeError(f"unexpected reply {type(reply).__name__}")
         return reply.head
 
     def chunks(self) -> Iterator[CheckedChunk]:
-        """Every row, checked, in file order; once."""
+        """Every row, checked, in file order. May be called only once."""
         reply = self._ask(SendRows())
         while isinstance(reply, Rows):
             chunk = reply.chunk
@@ -135,6 +142,7 @@ class OpenCatalogue:
 
     @property
     def _running(self) -> ReaderProcess:
+        """The child; raises UnreadableFile if the file was read already."""
         if self._process is None:
             raise UnreadableFile(
                 f"{quote(self._name)} can be read only once after it is opened, and was read "
@@ -143,7 +151,10 @@ class OpenCatalogue:
         return self._process
 
     def _ask(self, request: Request | None) -> Reply:
-        """Send the request, if any, and wait for the next reply. A refusal names the file."""
+        """Send the request, if any, and wait for the next reply.
+
+        Raises InputError, which names the file, if it cannot be used.
+        """
         process = self._running
         try:
             if request is not None:
@@ -167,14 +178,14 @@ class OpenCatalogue:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file. A child that is still reading is ended."""
+        """End the child if it is still reading the file."""
         process, self._process = self._process, None
         if process is not None:
             process.close()
 
 
 def check_uploaded_picture(data: bytes, limits: ReaderLimits = PICTURE_LIMITS) -> Picture:
-    """Kind and size of a picture. Raises UnreadableFile for what is no sound picture."""
+    """The hash, kind and size of a picture. Raises UnreadableFile unless it can be used."""
     with _MOST_PICTURES:
         process = _IDLE.take()
         try:
