@@ -30,9 +30,9 @@ from weighbridge.providers.wire import (
 if TYPE_CHECKING:
     import ssl
 
-KEEP_ALIVE_S: Final = 30.0
-"""How long an idle connection stays open: longer than the gap between two calls of a small quota (a
-few seconds), shorter than servers keep theirs.
+KEEP_ALIVE_S: Final = 4.0
+"""How long an idle connection is used again. Many servers close it after five seconds (uvicorn,
+gunicorn, Node.js), and a request on a connection that is just being closed is lost.
 """
 
 CAUGHT: Final = (aiohttp.ClientError, OSError, UnicodeError)
