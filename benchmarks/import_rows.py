@@ -1,13 +1,14 @@
 """How fast a catalogue gets in, and how much memory the importing process takes.
 
     python benchmarks/import_rows.py [--rows 1000000] [--format csv] [--json]
+    python benchmarks/import_rows.py --rows 300000 --format xlsx
 
 Makes a catalogue of its own and a throw-away embedded PostgreSQL, imports the file twice (all new,
 then all unchanged) and once with every tenth product changed, each time with the report; then once
-more with the estimate that `run` shows, for which the tokenizer's vocabulary is loaded (about 110
-MB). Prints rows per second and the peak resident memory of this process and of the one that reads
-the file together (PostgreSQL is not counted). Targets: 20,000 rows/s; below 400 MB without the
-estimate.
+more with the estimate that `run` shows, for which the tokenizer's vocabulary is loaded (67 MB).
+Prints rows per second and the peak resident memory of this process and of the one that reads the
+file together (PostgreSQL is not counted). Targets: 20,000 rows/s; below 400 MB, with the estimate
+too.
 """
 
 from __future__ import annotations
@@ -177,13 +178,15 @@ def main() -> None:
             f"s  peak {result['peakMb']} MB  ({result['created']:,} created, {result['updated']:,} "
             f"updated, {result['unchanged']:,} unchanged, {result['rejected']:,} rejected)"
         )
-    slowest = min(result["rowsPerSecond"] for result in results)
-    peak = max(result["peakMb"] for result in results if result["import"] != WITH_ESTIMATE)
-    met = slowest >= TARGET_ROWS_PER_S and peak < TARGET_PEAK_MB
-    print(
-        f"Target of {TARGET_ROWS_PER_S:,} rows/s below {TARGET_PEAK_MB} MB: "
-        f"{'met' if met else 'MISSED'}"
-    )
+    for what, wanted in (("report", False), ("estimate", True)):
+        chosen = [result for result in results if (result["import"] == WITH_ESTIMATE) is wanted]
+        slowest = min(result["rowsPerSecond"] for result in chosen)
+        peak = max(result["peakMb"] for result in chosen)
+        met = slowest >= TARGET_ROWS_PER_S and peak < TARGET_PEAK_MB
+        print(
+            f"{arguments.format} with the {what}: {slowest:,} rows/s, {peak} MB; target of "
+            f"{TARGET_ROWS_PER_S:,} rows/s below {TARGET_PEAK_MB} MB: {'met' if met else 'MISSED'}"
+        )
 
 
 if __name__ == "__main__":

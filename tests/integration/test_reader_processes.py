@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -20,9 +20,6 @@ from weighbridge.ingest.isolation.messages import Bug, FileRefused, OutOfMemory
 from weighbridge.ingest.isolation.process import ReaderProcess
 from weighbridge.ingest.isolation.reading import OpenCatalogue, check_uploaded_picture
 from weighbridge.ingest.values.units import GRAM
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="Only Linux enforces the limit on memory and has FIFOs."
@@ -160,3 +157,21 @@ def test_no_picture_is_refused_and_its_reader_goes_on() -> None:
     for _ in range(2):
         with pytest.raises(UnreadableFile, match="not a JPEG"):
             check_uploaded_picture(b"no picture")
+
+
+def test_a_reader_has_no_keys_and_few_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has files of strangers before it, and its memory must not grow with the cores."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    process = ReaderProcess()
+    try:
+        environment = Path(f"/proc/{process.pid}/environ").read_text()
+    finally:
+        process.close()
+    assert "sk-secret" not in environment
+    assert "POLARS_MAX_THREADS=2\0" in environment
+
+
+def test_rows_are_the_same_when_they_are_asked_for_again(good: Path) -> None:
+    catalogue = Catalogue(good)
+    first, again = (list(catalogue.chunks()) for _ in range(2))
+    assert [chunk.products.rows() for chunk in first] == [chunk.products.rows() for chunk in again]

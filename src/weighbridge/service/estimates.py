@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from weighbridge.domain.answers import Subject
-from weighbridge.domain.facts import NO_FACTS
 from weighbridge.domain.products import Product
 from weighbridge.planning.cost import (
     CatalogueEstimate,
@@ -25,14 +24,22 @@ from weighbridge.planning.grouping import (
     product_tokens,
 )
 from weighbridge.planning.tokens import request_tokens
-from weighbridge.planning.variants import Candidate, Standing, design_of, plan_variants
+from weighbridge.planning.variants import (
+    Candidate,
+    Design,
+    Standing,
+    design_of,
+    plan_variants,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from weighbridge.domain.answers import StepName
     from weighbridge.domain.calls import Price
+    from weighbridge.domain.products import Picture
     from weighbridge.ingest.checking.chunks import CheckedChunk
+    from weighbridge.planning.variants import Difference
     from weighbridge.steps import Question, Steps
 
 SAMPLE: Final = 20_000
@@ -75,7 +82,8 @@ class Estimator:
         self._weighed = 0
         self._variants = 0
         self._rejected = 0
-        self._siblings: dict[str, list[Candidate]] = {}
+        self._siblings: dict[int, tuple[_Sibling, ...]] = {}
+        self._told: dict[frozenset[tuple[Difference, str]], frozenset[tuple[Difference, str]]] = {}
 
     def watch(self, chunks: Iterable[CheckedChunk]) -> Iterator[CheckedChunk]:
         """Hands the chunks on, weighed."""
@@ -103,16 +111,16 @@ class Estimator:
         """Those that are asked in the stead of their variants, in this chunk and those before."""
         designed = [(i, product, design_of(product)) for i, product in enumerate(products)]
         known = {
-            design.key: self._siblings[design.key]
+            design.key: [one.candidate(design.key) for one in self._siblings[hash(design.key)]]
             for _, _, design in designed
-            if design.key in self._siblings
+            if hash(design.key) in self._siblings
         }
         plan = plan_variants(designed, known)
-        for i, product, design in designed:
+        for i, product, (key, told) in designed:
             if i in plan.asked:
-                # Not a place in a later chunk, which counts from 0 again.
-                sibling = Candidate(-1, _without_texts(product), design, Standing.ASKED)
-                self._siblings.setdefault(design.key, []).append(sibling)
+                shared = self._told.setdefault(told, told)
+                sibling = _Sibling(product.weight_kg, product.pictures, shared)
+                self._siblings[hash(key)] = (*self._siblings.get(hash(key), ()), sibling)
         return [products[i] for i in sorted(plan.asked)]
 
     def estimate(self) -> CatalogueEstimate:
@@ -125,9 +133,17 @@ class Estimator:
         return replace(all_of_them, rejected=self._rejected)
 
 
-def _without_texts(product: Product) -> Product:
-    """What tells whether it may answer for another of its design; a large file has many."""
-    return replace(product, name="", description="", facts=NO_FACTS)
+class _Sibling(NamedTuple):
+    """What tells whether a product may answer for another of its design; a large file has many."""
+
+    weight_kg: float | None
+    pictures: tuple[Picture | str, ...]
+    told_apart_by: frozenset[tuple[Difference, str]]
+
+    def candidate(self, key: str) -> Candidate:
+        product = Product("", "", "", self.weight_kg, more_pictures=self.pictures)
+        # Not a place in a later chunk, which counts from 0 again.
+        return Candidate(-1, product, Design(key, self.told_apart_by), Standing.ASKED)
 
 
 def question_loads(questions: Sequence[Question], steps: Steps, model: str) -> list[QuestionLoad]:

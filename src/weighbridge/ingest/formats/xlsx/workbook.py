@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-import sys
+from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_SHARED_BYTES: Final = 200 << 20
-"""Memory that the shared texts may take, as Python counts it."""
+"""Memory that the shared texts may take."""
 _MAX_SHEETS: Final = 1_000
 _MAX_FORMATS: Final = 100_000
 _RELATED: Final = "http://schemas.openxmlformats.org/package/2006/relationships Relationship"
@@ -61,12 +61,12 @@ class Workbook:
             if key in related and related[key][0] == "worksheet"
         )
         parts = dict(related.values())
-        texts, styles = _SharedTexts(), _Styles()
+        texts, styles = SharedTexts(), _Styles()
         if "sharedStrings" in parts:
             parse_whole(self.package, parts["sharedStrings"], texts)
         if parts.get("styles", "?") in self.package:
             parse_whole(self.package, parts["styles"], styles)
-        self.texts = texts.texts
+        self.texts = texts
         self.formats = styles.formats()
 
 
@@ -117,19 +117,26 @@ class _Book(XmlHandler):
         self.sheets.append((attributes.get("name", ""), key, visible))
 
 
-class _SharedTexts(XmlHandler):
-    """Collects the texts that cells refer to by index, without reading aids for East Asian
-    texts.
+class SharedTexts(XmlHandler):
+    """Collects the texts that cells refer to by index, without reading aids for East Asian texts.
+
+    They lie end to end: a workbook has hundreds of thousands, and a string takes 50 bytes more.
     """
 
     def __init__(self) -> None:
-        self.texts: list[str] = []
-        self._parts: list[str] = []
+        self._encoded = bytearray()
+        self._ends = array("I", [0])
         self._takes = False
         self._is_aid = False
-        self._bytes = 0
         self.starts = {"t": self._begin_text, "rPh": self._begin_aid}
-        self.ends = {"t": self._end_text, "rPh": self._end_aid, "si": self._add}
+        self.ends = {"t": self._end_text, "rPh": self._end_aid, "si": self._end_entry}
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, number: int) -> str:
+        start, end = self._ends[number : number + 2]
+        return unescape(self._encoded[start:end].decode())
 
     def _begin_text(self, _: dict[str, str]) -> None:
         self._takes = not self._is_aid
@@ -143,25 +150,22 @@ class _SharedTexts(XmlHandler):
     def _end_aid(self) -> None:
         self._is_aid = False
 
-    def _add(self) -> None:
-        text = unescape("".join(self._parts))
-        self._parts.clear()
-        self._count(sys.getsizeof(text) + 8 - len(text))
-        self.texts.append(text)
+    def _end_entry(self) -> None:
+        self._ends.append(len(self._encoded))
+        self._check_size()
 
     @override
     def text(self, text: str) -> None:
         if self._takes:
-            self._count(len(text))
-            self._parts.append(text)
+            self._encoded += text.encode()
+            self._check_size()
 
-    def _count(self, size: int) -> None:
-        """Add to the memory taken, in bytes; raises UnreadableFile above MAX_SHARED_BYTES."""
-        self._bytes += size
-        if self._bytes > MAX_SHARED_BYTES:
+    def _check_size(self) -> None:
+        """Raises UnreadableFile above MAX_SHARED_BYTES of memory."""
+        if len(self._encoded) + len(self._ends) * self._ends.itemsize > MAX_SHARED_BYTES:
             raise UnreadableFile(
                 f"The texts of the XLSX file take more than {MAX_SHARED_BYTES >> 20:,} MB of memory"
-                f" (seen at text {len(self.texts) + 1:,} of its shared strings). Save the sheet "
+                f" (seen at text {len(self) + 1:,} of its shared strings). Save the sheet "
                 "as CSV: it is read at any size."
             )
 
