@@ -5,6 +5,9 @@ back.
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
+import os
+import random
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -12,7 +15,8 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.support.api import api_client
-from tests.support.application import program
+from tests.support.application import program, until
+from tests.support.seeds import new_seed
 from weighbridge.cli.main import app as command_line
 from weighbridge.domain.corrections import read_change
 from weighbridge.errors import Conflict, InputError, NotFound
@@ -28,6 +32,7 @@ from weighbridge.service.desk.correcting import (
 from weighbridge.service.product_views import show_product
 from weighbridge.service.views.listing import Filter, Order, approve, list_page
 from weighbridge.store.schema import migrate
+from weighbridge.weighing import on_every_core
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -203,6 +208,76 @@ async def test_a_selection_of_several_portions_stores_what_each_product_alone_wo
         with pytest.raises(InputError, match=r"P-006: .*there is no line 99"):
             await correct_each(app.database, app.factors, app.questions.steps, each)
         assert await _stored(running) == together
+
+
+async def _choices(running: RunningProgram, rng: random.Random) -> dict[str, Request]:
+    """Something to be changed about each product, by several people."""
+    rows = await running.fetch(
+        "SELECT p.code, f.detail #>> '{answers,bill_of_materials,lines,0,material}' AS material "
+        "FROM footprints f JOIN products p ON p.id = f.product_id ORDER BY p.id"
+    )
+    made: dict[str, Request] = {}
+    for row in rows:
+        factor = [("source", "EPD"), ("value", 5.0), ("high", 1e1), ("low", 0.5)]
+        rng.shuffle(factor)
+        possible = [
+            read_change(MASS, rng.choice([0.1, 0.3, 1, 2.50])),
+            rng.choice(  # with another material, its factor would have nothing to count for
+                [
+                    read_change(f"factors.{row['material']}", dict(factor)),
+                    read_change("bill_of_materials.lines.1.material", "steel_recycled_eaf"),
+                ]
+            ),
+            read_change("bill_of_materials.lines.1.component", rng.choice(["", "lid", "ö"])),
+            read_change("manufacturing.lines.1", []),
+        ]
+        changes = rng.sample(possible, rng.randint(1, 3))
+        made[row["code"]] = Request(tuple(changes), rng.choice(["ana", "ben"]), "weighed")
+    return made
+
+
+async def _recorded(running: RunningProgram) -> list[dict[str, Any]]:
+    """Every correction, without its number and the moment."""
+    rows = await running.fetch("SELECT * FROM corrections ORDER BY id")
+    return [{k: v for k, v in row.items() if k not in {"id", "made_at"}} for row in rows]
+
+
+@pytest.mark.parametrize("killed_after_s", [None, 0.0, 1.0])
+async def test_several_processes_correct_as_one_does_even_if_one_is_killed(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_after_s: float | None
+) -> None:
+    monkeypatch.setattr(correcting, "_PORTION", 3)
+    rng = random.Random(new_seed(16))
+    async with program(database_url, tmp_path) as running:
+        app = running.app
+        await running.add_many(25, weight_kg=0.3, country_of_origin="DE")
+        await running.start()
+        await running.until(completed=25)
+        await running.fetch("CREATE TABLE before AS SELECT * FROM footprints")
+        requests = await _choices(running, rng)
+        tools = (app.database, app.factors, app.questions.steps)
+        alone = await correct_each(*tools, requests)
+        stored, recorded = await _stored(running), await _recorded(running)
+        await running.fetch("TRUNCATE corrections, footprints, footprint_versions")
+        await running.fetch("INSERT INTO footprints SELECT * FROM before")
+        monkeypatch.setattr(on_every_core, "SHARE", 1)
+        monkeypatch.setattr(os, "cpu_count", lambda: 2)
+        killing = asyncio.create_task(_kill_one(killed_after_s))
+        assert await correct_each(*tools, requests) == alone
+        killing.cancel()
+        assert await _stored(running) == stored
+        assert await _recorded(running) == recorded
+        assert multiprocessing.active_children() == []
+        await running.assert_sound()
+
+
+async def _kill_one(after_s: float | None) -> None:
+    """Kill one of the processes that weigh, so long after it has begun."""
+    if after_s is not None:
+        await until(lambda: bool(multiprocessing.active_children()), "a process that weighs")
+        await asyncio.sleep(after_s)
+        for process in multiprocessing.active_children()[:1]:
+            process.kill()
 
 
 async def test_variants_of_a_corrected_product_keep_their_answers_and_are_named(

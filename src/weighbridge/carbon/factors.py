@@ -12,7 +12,9 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from typing_extensions import override
 
 from weighbridge.domain.answers import OTHER_ATTRIBUTES, MaterialTerm, ProcessTerm, Vocabulary
 from weighbridge.errors import CalculationError, FactorTableInvalid
@@ -276,6 +278,21 @@ class FactorTable:
                 _grouped(((r.category, r.subcategory), r) for r in by_reference.values())
             ),
             alike=MappingProxyType(_grouped((one.kind, one.like) for one in alike)),
+        )
+
+    @override
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process: mappings that cannot be changed cannot be pickled."""
+        references = tuple(one for kind in self.references.values() for one in kind)
+        return FactorTable.of, (
+            self.name,
+            tuple(self.materials.values()),
+            tuple(self.processes.values()),
+            tuple(self.electricity.values()),
+            self.heat,
+            tuple(self.components.values()),
+            references,
+            tuple(self.alike_kinds()),
         )
 
     def without_maker(self, maker: str) -> FactorTable:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from weighbridge.domain.answers import StepName
 
 Path = tuple[str, ...]
 """Where a value is in an answer: ("lines", "2", "material")."""
+
+_FIRST: Final = "value"
+_WRITTEN_OUT: Final = 1e16
+"""From here on PostgreSQL gives a whole number without its exponent back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +69,16 @@ class Correction:
 
 
 def _in_words(value: Any) -> str:
-    """A value as people read it: a bill by its materials and masses, a process with its facts."""
+    """A value as people read it: a bill by its materials and masses, a process with its facts.
+
+    The words are the same before the value is stored as JSON in PostgreSQL and after.
+    """
     if value is None or value == "":
         return "not given"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float) and value.is_integer() and abs(value) >= _WRITTEN_OUT:
+        return str(int(value))
     if isinstance(value, list):
         return " + ".join(map(_in_words, value)) or "none"
     if isinstance(value, dict) and "material" in value:
@@ -76,14 +86,18 @@ def _in_words(value: Any) -> str:
         named = _in_words(value["material"])
         return named if mass_kg is None else f"{named} {_in_words(mass_kg)} kg"
     if isinstance(value, dict) and "process" in value:
-        known = ", ".join(
-            f"{name} {_in_words(fact)}" for name, fact in value.items() if name != "process"
-        )
+        known = _listed({name: fact for name, fact in value.items() if name != "process"})
         named = _in_words(value["process"])
         return f"{named} ({known})" if known else named
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_in_words(fact)}" for name, fact in value.items()) or "none"
+        return _listed(value) or "none"
     return str(value)
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    """Names with their values. PostgreSQL does not keep the order of names, so they are sorted."""
+    ordered = sorted(values.items(), key=lambda one: (one[0] != _FIRST, one[0]))
+    return ", ".join(f"{name} {_in_words(value)}" for name, value in ordered)
 
 
 def read_change(target: str, value: Any) -> Change:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from weighbridge.errors import AnswerMalformed
 
 if TYPE_CHECKING:
@@ -22,8 +24,14 @@ class Steps:
     """Steps by name, in order. Later steps rest on the answers to earlier ones."""
 
     def __init__(self, steps: Iterable[type[Step[Any]]], vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
         self._by_name = {step.name: step for step in (made(vocabulary) for made in steps)}
         self.fields = fields_of([type(step) for step in self])
+
+    @override
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process, which makes them anew."""
+        return Steps, ([type(step) for step in self], self._vocabulary)
 
     def __iter__(self) -> Iterator[Step[Any]]:
         """The steps, in order."""

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 _WEIGHABLE: Final = (
     "SELECT p.*, pic.media_type, pic.width_px, pic.height_px, length(pic.data) AS size_bytes,"
-    " f.detail, f.cost_usd FROM products p LEFT JOIN footprints f ON f.product_id = p.id"
+    " f.detail::text AS detail, f.cost_usd FROM products p"
+    " LEFT JOIN footprints f ON f.product_id = p.id"
     " LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256"
 )
-"""All that a product is weighed again by."""
+"""All that a product is weighed again by; the detail as text, which another process may read."""
 
 
 _NOT_YET: Final = datetime(1970, 1, 1, tzinfo=UTC)

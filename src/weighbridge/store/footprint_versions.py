@@ -35,10 +35,10 @@ KEEP_REPLACED: Final = (
     "kept AS (INSERT INTO footprint_versions (product_id, "  # noqa: S608 - constants only
     f"{_FIGURES}, made) SELECT f.product_id, {_FROM_FOOTPRINT}, {_MADE} FROM footprints f WHERE "
     "f.product_id = ANY($1::bigint[]) ON CONFLICT DO NOTHING), trimmed AS (DELETE FROM "
-    "footprint_versions WHERE (product_id, calculated_at) IN (SELECT product_id, calculated_at "
-    "FROM (SELECT product_id, calculated_at, row_number() OVER (PARTITION BY product_id ORDER BY "
-    "calculated_at DESC) AS place FROM footprint_versions WHERE product_id = ANY($1::bigint[])) "
-    f"placed WHERE place >= {KEPT}))"
+    "footprint_versions v USING unnest($1::bigint[]) AS replaced (id), LATERAL (SELECT "
+    "calculated_at FROM footprint_versions WHERE product_id = replaced.id ORDER BY calculated_at "
+    f"DESC OFFSET {KEPT - 1} LIMIT 1) AS oldest WHERE v.product_id = replaced.id AND "
+    "v.calculated_at <= oldest.calculated_at)"
 )
 """For a statement that replaces the footprints of the products in $1."""
 _ALL: Final = (

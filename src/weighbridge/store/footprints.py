@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import orjson
 
 from weighbridge.domain.recordings import RECORDED
 from weighbridge.store.database import LONG_STATEMENT_S
@@ -44,17 +46,34 @@ class StoredFootprint:
         return replace(self, detail=replace(self.detail, cause=cause))
 
 
+class FootprintRows(NamedTuple):
+    """Footprints as they are written: plain data, which another process may have made."""
+
+    rows: list[tuple[Any, ...]]
+    rates: dict[int, Rate]
+
+    @staticmethod
+    def of(footprints: Sequence[StoredFootprint]) -> FootprintRows:
+        """The rows of these, and the rates that they name."""
+        rates: dict[int, Rate] = {}
+        return FootprintRows([_row(stored, rates) for stored in footprints], rates)
+
+
 async def upsert_footprints(connection: Connection, footprints: Sequence[StoredFootprint]) -> None:
     """The newest result of each product replaces the one before, which goes into its history.
 
     At most one footprint a product.
     """
-    if not footprints:
+    await upsert_rows(connection, FootprintRows.of(footprints))
+
+
+async def upsert_rows(connection: Connection, made: FootprintRows) -> None:
+    """The same, with rows that are made already."""
+    if not made.rows:
         return
-    rates: dict[int, Rate] = {}
-    rows = [_row(stored, rates) for stored in footprints]
-    if rates:
-        await insert_rates(connection, rates)
+    if made.rates:
+        await insert_rates(connection, made.rates)
+    *columns, details = zip(*made.rows, strict=True)
     await connection.execute(
         f"WITH {KEEP_REPLACED} "  # noqa: S608 - constants only
         "INSERT INTO footprints (product_id, revision, emissions_kg_co2e, low_kg_co2e, "
@@ -69,7 +88,8 @@ async def upsert_footprints(connection: Connection, footprints: Sequence[StoredF
         "excluded.subcategory, provider = excluded.provider, model = excluded.model, simulated = "
         "excluded.simulated, cost_usd = excluded.cost_usd, detail = excluded.detail, "
         "calculated_at = now()",
-        *zip(*rows, strict=True),
+        *columns,
+        [orjson.Fragment(detail) for detail in details],
     )
 
 
@@ -90,7 +110,7 @@ def _row(stored: StoredFootprint, rates: dict[int, Rate]) -> tuple[Any, ...]:
         provenance.model,
         provenance.simulated,
         stored.cost_usd,
-        write_detail(stored.detail, rates),
+        orjson.dumps(write_detail(stored.detail, rates)),
     )
 
 

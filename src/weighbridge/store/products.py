@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from weighbridge.store.database import Connection
 
+    Row = Record | Mapping[str, Any]
+    """By name: as the database gives it, or a copy for another process."""
+
 COLUMNS = """p.id, p.code, p.name, p.description, p.weight_kg, p.image_url, p.picture_sha256, p.more_pictures,
     p.country_of_origin, p.facts, p.notes, p.status, p.revision, p.attempts, p.alone, p.variant_of, p.error_kind, p.error, p.job_id, p.spent_usd, p.lane, p.unanswered_batches,
     p.created_at, p.updated_at, p.completed_at, pic.media_type, pic.width_px, pic.height_px, length(pic.data) AS size_bytes"""
@@ -56,7 +59,7 @@ class StoredProduct:
     unanswered_batches: int = 0
 
 
-def product_of(row: Record) -> Product:
+def product_of(row: Row) -> Product:
     """The product in a row that has the columns of `products` joined with `pictures`."""
     picture = None
     if row["picture_sha256"] is not None:
@@ -80,7 +83,7 @@ def product_of(row: Record) -> Product:
     )
 
 
-def stored_product(row: Record) -> StoredProduct:
+def stored_product(row: Row) -> StoredProduct:
     """The product in a row that has `COLUMNS`."""
     return StoredProduct(
         id=row["id"],

@@ -56,3 +56,26 @@ def test_a_correction_says_its_values_in_words(before: Any, after: Any, words: s
 def test_no_value_is_shown_as_python_or_json(before: Any, after: Any) -> None:
     assert not NO_ENGLISH.search(_says(before, after))
     assert not NO_ENGLISH.search(answer(before))
+
+
+def _turned_round(value: Any) -> Any:
+    """The same value with all names in the opposite order."""
+    if isinstance(value, list):
+        return [_turned_round(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _turned_round(value[name]) for name in reversed(value)}
+    return value
+
+
+@given(VALUES, VALUES)
+def test_the_order_of_names_changes_no_word(before: Any, after: Any) -> None:
+    assert _says(before, after) == _says(_turned_round(before), _turned_round(after))
+
+
+@pytest.mark.parametrize(
+    ("given_as", "stored_as"), [(1e16, 10**16), (-3e20, -3 * 10**20), (5.0, 5.0), (1e-7, 0.0000001)]
+)
+def test_a_number_reads_the_same_once_postgresql_has_written_it_out(
+    given_as: float, stored_as: float
+) -> None:
+    assert _says(given_as, None) == _says(stored_as, None)

@@ -5,6 +5,7 @@ Figures are computed anew at once, without a call.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -60,7 +61,7 @@ async def correct_answers(
         )
     except InputError as error:
         raise InvalidField("changes", str(error)) from error
-    return corrections_done(figures)
+    return await asyncio.to_thread(corrections_done, figures)
 
 
 @router.post("/recompute", responses=problem_responses(404))

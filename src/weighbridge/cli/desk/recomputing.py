@@ -1,12 +1,8 @@
-"""`recompute`: old answers weighed again, on every core, with what changed and why."""
+"""`recompute`: old answers weighed again, with what changed and why."""
 
 from __future__ import annotations
 
-import asyncio
 import csv
-import os
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -17,7 +13,6 @@ from weighbridge.cli.console import (
     DataDirOption,
     FactorsOption,
     JsonOption,
-    collect_garbage_rarely,
     out,
     print_json,
     run_async,
@@ -29,10 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from weighbridge.service.desk.recomputing import RecomputedProduct, RecomputeSummary
-    from weighbridge.settings import Settings
 
-SHARE: Final = 5_000
-"""Products for each process; with fewer, starting it (a second) takes longer than it saves."""
 _HEADER: Final = ("code", "beforeKgCo2e", "afterKgCo2e", "change", "causes", "problem")
 
 
@@ -70,11 +62,13 @@ def recompute(
     async def act() -> tuple[RecomputeSummary, list[RecomputedProduct]]:
         async with open_application(settings) as app:
             ids = await recomputing.completed_ids(app.database, codes or None)
-            done = await _on_every_core(settings, ids, dry_run=dry_run)
+            by = command_line_user()
+            tools = (app.database, app.factors, app.questions.steps)
+            portions = recomputing.recompute(*tools, ids, dry_run=dry_run, by=by)
+            done = [one async for portion in portions for one in portion]
             summary = recomputing.RecomputeSummary()
             summary.add(done)
             if not dry_run and summary.products:
-                by = command_line_user()
                 await recomputing.record_recomputation(app.database, by, summary)
             return summary, done
 
@@ -85,45 +79,6 @@ def recompute(
         print_json(summary.as_document())
     else:
         _say(summary, dry_run=dry_run)
-
-
-async def _on_every_core(
-    settings: Settings, ids: Sequence[int], *, dry_run: bool
-) -> list[RecomputedProduct]:
-    """Each process has its share of the products, and its own connections."""
-    processes = min(os.cpu_count() or 1, -(-len(ids) // SHARE))
-    if processes < 2:
-        return await _recompute_share(settings, ids, dry_run=dry_run)
-    share = -(-len(ids) // processes)
-    loop = asyncio.get_running_loop()
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        shares = await asyncio.gather(
-            *(
-                loop.run_in_executor(pool, _in_process, settings, ids[at : at + share], dry_run)
-                for at in range(0, len(ids), share)
-            )
-        )
-    return [one for done in shares for one in done]
-
-
-def _in_process(settings: Settings, ids: Sequence[int], dry_run: bool) -> list[RecomputedProduct]:
-    collect_garbage_rarely()
-    return asyncio.run(_recompute_share(settings, ids, dry_run=dry_run))
-
-
-async def _recompute_share(
-    settings: Settings, ids: Sequence[int], *, dry_run: bool
-) -> list[RecomputedProduct]:
-    """Weigh these products over a connection of its own. Results are stored unless `dry_run`."""
-    from weighbridge.application import open_application
-    from weighbridge.service.access.audit import command_line_user
-    from weighbridge.service.desk.recomputing import recompute as recompute_products
-
-    async with open_application(settings) as app:
-        tools = (app.database, app.factors, app.questions.steps)
-        by = command_line_user()
-        portions = recompute_products(*tools, ids, dry_run=dry_run, by=by)
-        return [one async for portion in portions for one in portion]
 
 
 def _write(path: Path, done: Sequence[RecomputedProduct]) -> None:

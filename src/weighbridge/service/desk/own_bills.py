@@ -28,6 +28,7 @@ from weighbridge.service.desk.correcting import (
 )
 from weighbridge.store import corrections, products, queue_state
 from weighbridge.store.corrections import NewCorrection
+from weighbridge.weighing.on_every_core import weighing_beside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,8 +77,8 @@ async def give_bills(
     bills = given.bills
     waiting: list[str] = []
     unchanged: list[str] = []
-    async with database.transaction() as connection:
-        recomputation = Recomputation(connection, work)
+    async with weighing_beside(work, len(bills)) as weighing, database.transaction() as connection:
+        recomputation = Recomputation(connection, weighing)
         for portion in portions_of(list(bills)):
             rows = await corrections.lock_completed(connection, portion)
             refuse_unknown(rows, portion)
@@ -161,7 +162,8 @@ def _new(
         sure = tuple(change for change in changes if not _is_fact(change))
         whole = Request(sure, request.by, request.reason, replace=True)
         try:
-            found += work.change(row, kept[row["id"]], whole, keep_same=True)
+            answered = work.read(row)
+            found += work.change(answered, kept[row["id"]], whole, keep_same=True)
         except InputError as error:
             problems.append(str(error))
         facts = (change for change in changes if _is_fact(change))

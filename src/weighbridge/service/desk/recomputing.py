@@ -1,16 +1,18 @@
 """Old answers weighed again with the present method, factors and corrections. No call is made.
 
-Products are taken in order of id, a portion and a transaction at a time: a recomputation that is
-interrupted has done its portions whole, and doing it again finishes the rest.
+Products are taken in order of id, in portions with a transaction each: a recomputation that is
+interrupted has done its portions whole or not at all, and doing it again finishes the rest.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from dataclasses import dataclass, field
+from collections import Counter, deque
+from dataclasses import dataclass, field, replace
 from statistics import median
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import orjson
 
 from weighbridge.domain.history import Cause, CauseKind
 from weighbridge.errors import InputError, NotFound
@@ -18,17 +20,19 @@ from weighbridge.plain_text import listed
 from weighbridge.service.access.audit import record_action
 from weighbridge.service.desk.stored_products import StoredWeigher
 from weighbridge.store import corrections, footprints, queue_state, selections
+from weighbridge.store.footprints import FootprintRows
+from weighbridge.weighing.on_every_core import weighing_beside
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
-
-    from asyncpg import Record
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from weighbridge.carbon.factors import FactorTable
     from weighbridge.domain.corrections import Correction
     from weighbridge.steps import Steps
     from weighbridge.store.database import Database
     from weighbridge.store.footprints import StoredFootprint
+    from weighbridge.store.products import Row
+    from weighbridge.weighing.on_every_core import Weighing
 
 RECOMPUTED: Final = "recomputed footprints"
 CORRECTION: Final = "a correction"
@@ -148,23 +152,41 @@ async def recompute(
     by: str = "",
 ) -> AsyncIterator[list[RecomputedProduct]]:
     """Weigh these products again. Yields portion by portion; with `dry_run` nothing is stored."""
-    work = StoredWeigher(factors, steps)
-    for at in range(0, len(ids), _PORTION):
-        portion = ids[at : at + _PORTION]
-        async with database.transaction() as connection:
-            rows = await corrections.lock_weighed(connection, portion)
-            active = await corrections.active(connection, portion)
-            weighed = await asyncio.to_thread(_weigh, work, rows, active)
-            if not dry_run:
-                cause = Cause(CauseKind.RECOMPUTED, by)
-                new = [footprint.made_by(cause) for footprint, _ in weighed if footprint]
-                await footprints.upsert_footprints(connection, new)
-                pairs = zip(rows, weighed, strict=True)
-                await selections.uncheck(
-                    connection, [row["id"] for row, (_, a) in pairs if a.has_moved]
-                )
-                await queue_state.announce(connection)
-        yield [done for _, done in weighed]
+    cause = Cause(CauseKind.RECOMPUTED, by)
+    running: deque[asyncio.Task[list[RecomputedProduct]]] = deque()
+    async with weighing_beside(StoredWeigher(factors, steps), len(ids)) as weighing:
+        try:
+            for at in range(0, len(ids), _PORTION):
+                portion = ids[at : at + _PORTION]
+                doing = _recompute_portion(database, weighing, portion, cause, dry_run=dry_run)
+                running.append(asyncio.create_task(doing))
+                if len(running) > weighing.at_once:
+                    yield await running.popleft()
+            while running:
+                yield await running.popleft()
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _recompute_portion(
+    database: Database,
+    weighing: Weighing[StoredWeigher],
+    ids: Sequence[int],
+    cause: Cause,
+    *,
+    dry_run: bool,
+) -> list[RecomputedProduct]:
+    async with database.transaction() as connection:
+        rows = [dict(row) for row in await corrections.lock_weighed(connection, ids)]
+        active = await corrections.active(connection, ids)
+        weighed = await weighing.run(_weigh, rows, active, cause)
+        if not dry_run:
+            await footprints.upsert_rows(connection, weighed.rows)
+            await selections.uncheck(connection, weighed.moved)
+            await queue_state.announce(connection)
+    return weighed.done
 
 
 async def record_recomputation(database: Database, by: str, summary: RecomputeSummary) -> None:
@@ -178,28 +200,46 @@ async def record_recomputation(database: Database, by: str, summary: RecomputeSu
     await record_action(database, by, RECOMPUTED, None, detail)
 
 
+class _Weighed(NamedTuple):
+    """A portion, as another process may have made it: each product, and what there is to write."""
+
+    done: list[RecomputedProduct]
+    rows: FootprintRows
+    moved: list[int]
+
+
 def _weigh(
-    work: StoredWeigher, rows: Sequence[Record], active: dict[int, list[Correction]]
-) -> list[tuple[StoredFootprint | None, RecomputedProduct]]:
-    """Each product with its new footprint; None where it is as before, or there is none."""
-    found: list[tuple[StoredFootprint | None, RecomputedProduct]] = []
+    work: StoredWeigher,
+    rows: Sequence[Row],
+    active: Mapping[int, Sequence[Correction]],
+    cause: Cause,
+) -> _Weighed:
+    """Only what differs from before is to be written."""
+    found: list[RecomputedProduct] = []
+    changed: list[StoredFootprint] = []
+    moved: list[int] = []
     for row in rows:
-        before = row["detail"]["footprint"]["emissions_kg_co2e"]
         try:
-            new = work.weigh(row, active.get(row["id"], ()))
+            answered = work.read(row)
+            new = work.weigh(answered, active.get(row["id"], ()))
         except InputError as error:
-            found.append((None, RecomputedProduct(row["code"], before, None, problem=str(error))))
+            before = orjson.loads(row["detail"])["footprint"]["emissions_kg_co2e"]
+            found.append(RecomputedProduct(row["code"], before, None, problem=str(error)))
             continue
+        before = answered.detail["footprint"]["emissions_kg_co2e"]
         after = new.detail.footprint.emissions_kg_co2e
-        causes = _causes(row["detail"], new)
-        done = RecomputedProduct(row["code"], before, after, causes)
-        if done.has_moved and not causes:
-            done = RecomputedProduct(row["code"], before, after, (CALCULATION,))
-        found.append((new if done.causes else None, done))
-    return found
+        done = RecomputedProduct(row["code"], before, after, _causes(answered.detail, new))
+        if done.has_moved and not done.causes:
+            done = replace(done, causes=(CALCULATION,))
+        if done.has_moved:
+            moved.append(answered.id)
+        if done.causes:
+            changed.append(new.made_by(cause))
+        found.append(done)
+    return _Weighed(found, FootprintRows.of(changed), moved)
 
 
-def _causes(stored: dict[str, Any], new: StoredFootprint) -> tuple[str, ...]:
+def _causes(stored: Mapping[str, Any], new: StoredFootprint) -> tuple[str, ...]:
     """What differs between what the stored figure was computed by, and the new one."""
     before, now = stored["provenance"], new.detail.provenance
     causes = []

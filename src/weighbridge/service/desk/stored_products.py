@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
 
 from weighbridge.errors import AnswerError, CalculationError, InputError
 from weighbridge.store.products import stored_product
@@ -11,55 +12,65 @@ from weighbridge.store.stored_detail import read_given
 from weighbridge.weighing.weigh import Weigher
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from asyncpg import Record
+    from collections.abc import Mapping, Sequence
 
     from weighbridge.carbon.factors import FactorTable
+    from weighbridge.domain.answers import Answer, StepName
     from weighbridge.domain.corrections import Correction
-    from weighbridge.domain.products import Product
     from weighbridge.domain.results import Provenance
     from weighbridge.steps import Steps
     from weighbridge.store.footprints import StoredFootprint
+    from weighbridge.store.products import Row, StoredProduct
+
+
+class AnsweredProduct(NamedTuple):
+    """A product with the model's own answers, and the figure that it has now."""
+
+    stored: StoredProduct
+    given: Mapping[StepName, Answer]
+    provenance: Provenance
+    cost_usd: float
+    detail: Mapping[str, Any]
+    """As it is stored: `footprints.detail`."""
+
+    @property
+    def id(self) -> int:
+        """The number of the product."""
+        return self.stored.id
+
+    @property
+    def code(self) -> str:
+        """The code of the product."""
+        return self.stored.product.code
 
 
 class StoredWeigher:
-    """Weighs rows of `corrections.lock_completed` by the answers that they already have."""
+    """Weighs products by the answers that they already have."""
 
     def __init__(self, factors: FactorTable, steps: Steps) -> None:
         self._weigher = Weigher(factors, steps)
         self.steps = steps
         self.factors = factors
 
-    def given(self, row: Record) -> dict[str, Any]:
-        """The model's own answers.
+    def read(self, row: Row) -> AnsweredProduct:
+        """The product in a row of `store.corrections` that has a detail.
 
-        Raises InputError when one of them cannot be read any more.
+        Raises InputError when one of its answers cannot be read any more.
         """
-        return self._read(row)[0]
-
-    def weigh(
-        self, row: Record, active: Sequence[Correction], product: Product | None = None
-    ) -> StoredFootprint:
-        """The figure with these corrections, of `product` in the place of the stored one.
-
-        Raises InputError when there is none.
-        """
-        given, provenance = self._read(row)
-        stored = stored_product(row)
-        if product is not None:
-            stored = replace(stored, product=product)
-        try:
-            return self._weigher.weigh(stored, given, provenance.answers, active, row["cost_usd"])
-        except CalculationError as error:
-            raise InputError(f"{row['code']}: {error}") from error
-
-    def _read(self, row: Record) -> tuple[dict[str, Any], Provenance]:
-        stored, provenance = read_given(row["detail"])
+        detail = orjson.loads(row["detail"])
+        stored, provenance = read_given(detail)
         try:
             given = {step: self.steps.decode(step, answer) for step, answer in stored.items()}
         except AnswerError as error:
             raise InputError(
                 f"{row['code']}: its stored answers can no longer be read. Process it again (run with --redo)."
             ) from error
-        return given, provenance
+        return AnsweredProduct(stored_product(row), given, provenance, row["cost_usd"], detail)
+
+    def weigh(self, answered: AnsweredProduct, active: Sequence[Correction]) -> StoredFootprint:
+        """The figure with these corrections. Raises InputError when there is none."""
+        stored, given, provenance = answered.stored, answered.given, answered.provenance
+        try:
+            return self._weigher.weigh(stored, given, provenance.answers, active, answered.cost_usd)
+        except CalculationError as error:
+            raise InputError(f"{answered.code}: {error}") from error

@@ -23,7 +23,6 @@ from weighbridge.plain_text import counted, listed
 from weighbridge.service.desk.correcting import refuse_unanswered
 from weighbridge.service.desk.stored_products import StoredWeigher
 from weighbridge.store import corrections
-from weighbridge.store.products import stored_product
 from weighbridge.weighing.correcting import NOT_APPLIED, corrected
 from weighbridge.weighing.near_matches import did_you_mean, find_key
 from weighbridge.weighing.understanding import said_of
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from asyncpg import Record
 
     from weighbridge.carbon.factors import FactorTable
-    from weighbridge.domain.products import Product
     from weighbridge.domain.results import Footprint
     from weighbridge.steps import Steps
     from weighbridge.store.database import Database
@@ -185,17 +183,19 @@ class _Supposing:
 
     def _figure(self, row: Record, active: Sequence[Correction]) -> SupposedFigure:
         """The product weighed as it is and as supposed, with the notes that are new by that."""
-        product = stored_product(row).product
-        before = self._work.weigh(row, active).detail.footprint
+        answered = self._work.read(row)
+        product = answered.stored.product
+        before = self._work.weigh(answered, active).detail.footprint
         facts = product.facts
         if self._recycled_share is not None:
             facts = replace(facts, recycled_share=self._recycled_share)
         other = replace(
             product, facts=facts, country_of_origin=self._country or product.country_of_origin
         )
-        subject = self._as_corrected(row, active, product)
+        subject = Subject(product, corrected(product, answered.given, active, self._steps).answers)
         exchanged = (*active, *self._exchanges(subject))
-        after = self._work.weigh(row, exchanged, other).detail.footprint
+        supposed = answered._replace(stored=replace(answered.stored, product=other))
+        after = self._work.weigh(supposed, exchanged).detail.footprint
         notes = (*self._elsewhere(subject, after), *self._as_supposed(_new_notes(before, after)))
         return SupposedFigure(
             product.code,
@@ -204,10 +204,6 @@ class _Supposing:
             product.facts.quantity,
             notes,
         )
-
-    def _as_corrected(self, row: Record, active: Sequence[Correction], product: Product) -> Subject:
-        given = self._work.given(row)
-        return Subject(product, corrected(product, given, active, self._steps).answers)
 
     def _elsewhere(self, subject: Subject, after: Footprint) -> Iterator[str]:
         """What another country of origin does not move."""
