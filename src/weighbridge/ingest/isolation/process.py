@@ -26,13 +26,8 @@ if TYPE_CHECKING:
     from weighbridge.ingest.isolation.messages import Reply, Request
 
 _COMMAND: Final = (sys.executable, "-P", "-m", "weighbridge.ingest.isolation.child")
-_FRUGAL: Final = {
-    "POLARS_MAX_THREADS": "2",
-    "_RJEM_MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0",
-}
-"""Polars gives memory back at once, and starts no thread for each core of a large machine: 20 MB
-less with two cores, 70 MB with sixteen.
-"""
+_FRUGAL: Final = {"POLARS_MAX_THREADS": "2"}
+"""Polars starts no thread for each core of a large machine: with sixteen it took 50 MB more."""
 _TAIL_BYTES: Final = 4_000
 _END_S: Final = 10.0
 _REMEDY: Final = "It is damaged, or made to do harm. Save the table again as CSV."
