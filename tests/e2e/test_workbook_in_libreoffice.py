@@ -135,9 +135,9 @@ async def test_a_review_workbook_that_libreoffice_saved_changes_what_was_changed
         unchanged = saved_as(path, folders[0], "xlsx")
         back = saved_as(saved_as(path, folders[1], "ods"), folders[2], "xlsx")
         for saved in (unchanged, back):
-            assert await import_review(*tools, saved, "ana", "") == []
+            assert await import_review(*tools, saved, "ana", "") == ([], [])
         changed = saved_as(edited(path, edit), folders[3], "xlsx")
-        figures = await import_review(*tools, changed, "ana", "")
+        figures = (await import_review(*tools, changed, "ana", "")).figures
         assert {one.code for one in figures} == {"P-001"}
         targets = await running.fetch("SELECT step, path FROM corrections ORDER BY step, path")
         assert [(row["step"], *row["path"]) for row in targets] == [

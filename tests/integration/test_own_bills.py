@@ -124,7 +124,7 @@ async def test_what_somebody_else_said_of_the_bill_is_not_passed_over(
         tools = (app.database, app.factors, app.questions.steps)
         line = read_change("bill_of_materials.lines.1.mass_kg", 0.1)
         await correct(*tools, ["P-001"], Request((line,), "ben", "scales"))
-        with pytest.raises(Conflict, match="ben has corrected this already"):
+        with pytest.raises(Conflict, match="row 2: P-001: ben has corrected this already"):
             await _give(running, tmp_path)
         whole = read_change("bill_of_materials.lines", [{"material": "pp_resin", "mass_kg": 0.3}])
         with pytest.raises(Conflict, match="ben has corrected this already"):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from random import Random
 from typing import TYPE_CHECKING, Any
+from zipfile import ZipFile
 
+import polars as pl
 import pytest
 
 from tests.support.application import program
@@ -14,7 +16,7 @@ from weighbridge.errors import Conflict, InputError, NotFound
 from weighbridge.service.desk.correcting import Request, correct, corrections_of
 from weighbridge.service.desk.process_cells import FACT_COLUMNS
 from weighbridge.service.desk.review_workbook import COLUMNS
-from weighbridge.service.desk.reviewing import Filter, import_review, write_for_review
+from weighbridge.service.desk.reviewing import Filter, Reviewed, import_review, write_for_review
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +40,10 @@ async def _written(running: RunningProgram, path: Path) -> Path:
 
 
 async def _import(running: RunningProgram, path: Path, by: str = "ana") -> list[CorrectedFigure]:
+    return (await _reviewed(running, path, by)).figures
+
+
+async def _reviewed(running: RunningProgram, path: Path, by: str = "ana") -> Reviewed:
     app = running.app
     return await import_review(app.database, app.factors, app.questions.steps, path, by, "reviewed")
 
@@ -295,3 +301,86 @@ async def test_a_file_of_another_kind_is_refused_with_what_to_do(
     async with program(database_url, tmp_path) as running:
         with pytest.raises(InputError, match=f"{name} is not an XLSX workbook. Save .* as .xlsx"):
             await _import(running, path)
+
+
+async def test_every_bad_cell_of_every_kind_is_named_at_once(
+    database_url: str, tmp_path: Path
+) -> None:
+    def edit(sheets: Sheets) -> None:
+        sheets["Products"][1][3] = "heavy"
+        sheets["Products"][2][2] = "Unicorns"
+        sheets["Products"][3][3] = 0.7  # ben has corrected it
+        sheets["Products"].append(["X-9", "", "", 1.0, 1.0, ""])
+        sheets["Lines"][1][2] = "unobtainium"
+        sheets["Lines"][1][5] = "magic"
+        sheets["Lines"][2][6] = "Atlantis"
+        sheets["Lines"].append(["P-003", 99, "pp_resin", 0.1, "", "", *[None] * len(FACT_COLUMNS)])
+
+    async with program(database_url, tmp_path) as running:
+        written = await _written(running, tmp_path / "review.xlsx")
+        request = Request((read_change("bill_of_materials.mass_kg", 0.4),), "ben", "")
+        app = running.app
+        await correct(app.database, app.factors, app.questions.steps, ["P-003"], request)
+        with pytest.raises(InputError) as refused:
+            await _import(running, edited(written, edit))
+        lines = str(refused.value).splitlines()
+        last = len(sheets_of(written)["Lines"]) + 1
+        cells = ["Products!D2", "Products!C3", "Products!D4", "Products!A5"]
+        cells += ["Lines!C2", "Lines!F2", "Lines!G3", f"Lines!B{last}"]
+        assert sorted(line.partition(":")[0] for line in lines) == sorted(cells), lines
+        (new,) = (line for line in lines if line.startswith(f"Lines!B{last}"))
+        assert "weighbridge bills FILE" in new
+        assert await running.value("SELECT count(*) FROM corrections") == 1
+
+
+async def test_cells_that_are_only_shown_are_left_out_and_named(
+    database_url: str, tmp_path: Path
+) -> None:
+    def edit(sheets: Sheets) -> None:
+        sheets["Products"][1][1] = "Another name"
+        sheets["Products"][2][4] = 99.0
+        sheets["Products"][3][3] = 0.6
+
+    async with program(database_url, tmp_path) as running:
+        path = edited(await _written(running, tmp_path / "review.xlsx"), edit)
+        done = await _reviewed(running, path)
+        assert [one.code for one in done.figures] == ["P-003"]
+        assert [sentence.split()[0] for sentence in done.left_out] == ["Products!B2", "Products!E3"]
+
+
+@pytest.mark.parametrize("sheet", ["Products", "Lines", "_Products", "_Lines"])
+async def test_a_sheet_or_a_column_that_is_gone_is_named(
+    database_url: str, tmp_path: Path, sheet: str
+) -> None:
+    def without_sheet(sheets: Sheets) -> None:
+        del sheets[sheet]
+
+    def without_column(sheets: Sheets) -> None:
+        sheets[sheet][0][3] = "weight"
+
+    async with program(database_url, tmp_path) as running:
+        written = await _written(running, tmp_path / "review.xlsx")
+        with pytest.raises(InputError, match=f"lost its .*sheet {sheet}"):
+            await _import(running, edited(written, without_sheet))
+        with pytest.raises(InputError, match=f"Sheet {sheet} has no column mass_kg"):
+            await _import(running, edited(written, without_column))
+
+
+async def test_cells_offer_the_closed_lists(database_url: str, tmp_path: Path) -> None:
+    async with program(database_url, tmp_path) as running:
+        path = await _written(running, tmp_path / "review.xlsx")
+        steps = {step.name: step.choices for step in running.app.questions.steps}
+        with ZipFile(path) as book:
+            products, lines = (book.read(f"xl/worksheets/sheet{n}.xml").decode() for n in (1, 2))
+        lists = pl.read_excel(path, sheet_name="Lists", infer_schema_length=None)
+        for sheet, column, choices in (
+            (products, 0, steps["classification"](("subcategory",))),
+            (lines, 2, steps["bill_of_materials"](("lines",))),
+            (lines, 4, steps["manufacturing"](("lines", "1"))),
+            (lines, 6, steps["manufacturing"](("lines", "1", "country"))),
+        ):
+            letter = "ABCDEFGH"[column]
+            assert f"Lists!${letter}$2:${letter}${len(choices) + 1}<" in sheet
+            assert lists.to_series(column).drop_nulls().to_list() == list(choices)
+            assert lists.to_series(column + 1).drop_nulls().to_list() == list(choices.values())
+        assert "only shown" in products

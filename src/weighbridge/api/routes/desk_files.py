@@ -11,8 +11,9 @@ from weighbridge.api.bodies import receive_file
 from weighbridge.api.context import Context, FollowFactors
 from weighbridge.api.errors import InvalidField, problem_responses
 from weighbridge.api.routes.corrections import corrections_done, who_asks
-from weighbridge.api.schemas.corrections import CorrectedProduct, CorrectionsDone
-from weighbridge.api.schemas.desk_files import BillsDone
+from weighbridge.api.routes.selecting import of_known_category
+from weighbridge.api.schemas.corrections import CorrectedProduct
+from weighbridge.api.schemas.desk_files import BillsDone, ReviewDone
 from weighbridge.api.uploads import desk_file_body
 from weighbridge.export import MEDIA_TYPES
 from weighbridge.service.desk import own_bills, reviewing
@@ -44,13 +45,15 @@ async def review_workbook(
     context: Context,
     unchecked: Annotated[bool, Query(description="Only products that nobody has checked.")] = False,
     category: Annotated[
-        str, Query(max_length=200, description="Only products of this category.")
+        str, Query(max_length=200, description="Only products of this category or subcategory.")
     ] = "",
 ) -> Response:
     """Download the model's answers about completed products as a workbook to edit."""
     if "\0" in category:
         raise InvalidField("category", "A text cannot contain a NUL character.")
-    wanted = reviewing.Filter(unchecked=unchecked, category=category)
+    wanted = await of_known_category(
+        context, reviewing.Filter(unchecked=unchecked, category=category)
+    )
     async with context.exports, scratch_folder(context.settings.data_dir) as folder:
         path = folder / "review.xlsx"
         await reviewing.write_for_review(context.database, context.steps, path, wanted)
@@ -69,12 +72,12 @@ async def review_workbook(
 )
 async def import_review(
     request: Request, context: Context, reason: Reason = "", replace: Replace = False
-) -> CorrectionsDone:
+) -> ReviewDone:
     """Upload an edited review workbook, and store its changes as corrections: all or none."""
     _refuse_nul(reason)
     limit = min(MOST_BYTES, context.settings.max_upload_bytes)
     async with receive_file(request, context.settings.data_dir, limit) as upload:
-        figures = await reviewing.import_review(
+        done = await reviewing.import_review(
             context.database,
             context.factors,
             context.steps,
@@ -83,7 +86,8 @@ async def import_review(
             reason,
             replace=replace,
         )
-    return corrections_done(figures)
+    corrected = corrections_done(done.figures).corrected
+    return ReviewDone(corrected=corrected, left_out=done.left_out)
 
 
 @router.post(

@@ -10,6 +10,15 @@ from weighbridge.api.schemas.base import Schema
 from weighbridge.api.schemas.corrections import CorrectedProduct
 
 
+class ReviewDone(Schema):
+    """The products whose figures were computed anew by a review workbook."""
+
+    corrected: list[CorrectedProduct]
+    left_out: list[str] = Field(
+        description="Cells that were changed in vain, because their column is only shown."
+    )
+
+
 class BillsDone(Schema):
     """What an upload of own bills of materials did."""
 

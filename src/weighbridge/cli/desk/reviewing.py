@@ -10,18 +10,19 @@ import typer
 from weighbridge.cli.console import (
     DataDirOption,
     JsonOption,
+    err,
     out,
     print_json,
     refuse_ignored,
     run_async,
 )
-from weighbridge.cli.desk.correcting import say_figures
+from weighbridge.cli.desk.correcting import MOST_NOTES, say_figures
 from weighbridge.errors import InputError
 from weighbridge.plain_text import counted
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
-    from weighbridge.service.desk.correcting import CorrectedFigure
+    from weighbridge.service.desk.reviewing import Reviewed
 
 
 def register(app: typer.Typer) -> None:
@@ -70,7 +71,7 @@ def review(
             wanted = reviewing.Filter(unchecked=unchecked)
             return await reviewing.write_for_review(app.database, app.questions.steps, path, wanted)
 
-    async def import_workbook(path: Path) -> list[CorrectedFigure]:
+    async def import_workbook(path: Path) -> Reviewed:
         async with open_application(settings) as app:
             tools = (app.database, app.factors, app.questions.steps)
             return await reviewing.import_review(*tools, path, who, reason, replace=replace)
@@ -82,11 +83,15 @@ def review(
         else:
             out.print(f"Wrote {counted(count, 'product')} to review to {to}", soft_wrap=True)
     elif file is not None:
-        figures = run_async(import_workbook(file))
+        done = run_async(import_workbook(file))
+        for sentence in done.left_out[:MOST_NOTES]:
+            err.print(sentence, style="yellow", markup=False, soft_wrap=True)
+        if (more := len(done.left_out) - MOST_NOTES) > 0:
+            err.print(f"and {counted(more, 'more cell')} of columns that are only shown")
         if as_json:
-            print_json(figures)
+            print_json(done.figures)
         else:
-            say_figures(figures)
+            say_figures(done.figures)
 
 
 def _check_options(context: typer.Context, *, reads: bool, writes: bool) -> None:

@@ -95,6 +95,12 @@ class OwnBills:
 
     bills: Mapping[str, Sequence[OwnLine]]
     notes: tuple[str, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Where in the file the bill of each product begins: "row 2"."""
+
+    def placed(self, code: str) -> str:
+        """The code, and where the file has it."""
+        return f"{self.places[code]}: {code}" if code in self.places else code
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +126,7 @@ def read_own_bills(path: Path, factors: FactorTable) -> OwnBills:
         InputError: names each row that cannot be used, and why.
     """
     found: dict[str, list[OwnLine]] = {}
+    places: dict[str, str] = {}
     problems: list[str] = []
     read = read_alone(read_rows, path)
     reader = _LineReader(factors, {name: _decimal_sign(name, read) for name in _NUMBERS})
@@ -129,7 +136,9 @@ def read_own_bills(path: Path, factors: FactorTable) -> OwnBills:
         except InputError as error:
             problems.append(f"{row.place}: {error}")
         else:
-            found.setdefault(row.cells["code"].strip(), []).append(line)
+            code = row.cells["code"].strip()
+            found.setdefault(code, []).append(line)
+            places.setdefault(code, row.place)
     problems += [
         f"{code}: {len(lines)} lines; 1 to {MOST_LINES} are allowed."
         for code, lines in found.items()
@@ -143,7 +152,7 @@ def read_own_bills(path: Path, factors: FactorTable) -> OwnBills:
         raise InputError(
             "The file has a header and no rows. Add a row for each line of a bill of materials."
         )
-    return OwnBills(found, said_of(reader.taken))
+    return OwnBills(found, said_of(reader.taken), places)
 
 
 def _decimal_sign(name: str, read: Sequence[_Row]) -> DecimalSign | None:

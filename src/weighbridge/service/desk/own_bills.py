@@ -81,7 +81,7 @@ async def give_bills(
         recomputation = Recomputation(connection, weighing)
         for portion in portions_of(list(bills)):
             rows = await corrections.lock_completed(connection, portion)
-            refuse_unknown(rows, portion)
+            refuse_unknown(rows, portion, given.places)
             active = await corrections.active(connection, [row["id"] for row in rows])
             changed = [
                 row
@@ -89,7 +89,7 @@ async def give_bills(
                 if _changes_of(bills[row["code"]]) != _given_before(active.get(row["id"], ()))
             ]
             unchanged += [row["code"] for row in rows if row not in changed]
-            new = await _replace(connection, work, changed, active, bills, request)
+            new = await _replace(connection, work, changed, active, given, request)
             made = causes_of([each for each in new if not _is_fact(each.change)])
             answered = [row for row in changed if _is_answered(row) and row["id"] in made]
             await recomputation.add(answered, made)
@@ -113,25 +113,31 @@ async def _replace(
     work: Correcting,
     rows: Sequence[Record],
     active: Mapping[int, Sequence[Correction]],
-    bills: Mapping[str, Sequence[OwnLine]],
+    given: OwnBills,
     request: Request,
 ) -> list[NewCorrection]:
-    """Withdraw what was said of these bills before, and record the new ones."""
+    """Withdraw what was said of these bills before, and record the new ones.
+
+    Raises Conflict naming every bill that somebody else has corrected, and where the file has it.
+    """
+    problems: list[str] = []
     old: list[int] = []
     kept: dict[int, list[Correction]] = {}
     for row in rows:
         of_bill = [each for each in active.get(row["id"], ()) if _is_of_bill(each.change)]
         others = [each for each in of_bill if each.made_by != request.by]
         if others and not request.replace:
-            raise Conflict(
-                f"{row['code']}: {others[-1].made_by} has corrected this already: "
+            problems.append(
+                f"{given.placed(row['code'])}: {others[-1].made_by} has corrected this already: "
                 f"{others[-1].says}. Repeat with --replace (in the API: replace=true) to replace that bill."
             )
         old += [each.id for each in of_bill]
         kept[row["id"]] = [each for each in active.get(row["id"], ()) if each not in of_bill]
+    if problems:
+        raise Conflict(capped(problems))
     if old:
         await corrections.withdraw(connection, old, request.by)
-    new = await asyncio.to_thread(_new, work, rows, kept, bills, request)
+    new = await asyncio.to_thread(_new, work, rows, kept, given, request)
     if new:
         await corrections.insert(connection, new)
     return new
@@ -141,7 +147,7 @@ def _new(
     work: Correcting,
     rows: Sequence[Record],
     kept: Mapping[int, Sequence[Correction]],
-    bills: Mapping[str, Sequence[OwnLine]],
+    given: OwnBills,
     request: Request,
 ) -> list[NewCorrection]:
     """The corrections that put these bills in place.
@@ -154,7 +160,7 @@ def _new(
     found: list[NewCorrection] = []
     problems = []
     for row in rows:
-        lines = bills[row["code"]]
+        lines = given.bills[row["code"]]
         changes = _changes_of(lines)
         if not _is_answered(row):
             found += [_unanswered(row["id"], change, lines, request) for change in changes]
@@ -165,14 +171,20 @@ def _new(
             answered = work.read(row)
             found += work.change(answered, kept[row["id"]], whole, keep_same=True)
         except InputError as error:
-            problems.append(str(error))
+            where = given.places.get(row["code"])
+            problems += [f"{where}: {one}" if where else one for one in str(error).splitlines()]
         facts = (change for change in changes if _is_fact(change))
         found += [_unanswered(row["id"], change, lines, request) for change in facts]
     if problems:
-        more = len(problems) - _NAMED
-        rest = [f"and {counted(more, 'more product')}"] if more > 0 else []
-        raise InputError("\n".join([*problems[:_NAMED], *rest]))
+        raise InputError(capped(problems))
     return found
+
+
+def capped(problems: Sequence[str]) -> str:
+    """The first of them, a line each, and how many more there are."""
+    more = len(problems) - _NAMED
+    rest = [f"and {counted(more, 'more problem')}"] if more > 0 else []
+    return "\n".join([*problems[:_NAMED], *rest])
 
 
 def _changes_of(lines: Sequence[OwnLine]) -> tuple[Change, ...]:

@@ -4,6 +4,7 @@ made in it.
     Products   one row a product: subcategory, mass
     Lines      one row a line of the bill: material, mass, part, processes, what is known of them
     How to     what may be changed
+    Lists      the closed lists that cells are chosen from
     _Products, _Lines   hidden: the values as they were exported; what differs from them was changed
 
 A row is found by its code (and line number), a column by its name: sheets may be sorted, filtered
@@ -13,6 +14,7 @@ and shortened.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import xlsxwriter
@@ -49,11 +51,28 @@ _REQUIRED: Final = {
     name: tuple(one for one in (*KEYS[name], *EDITABLE[name]) if one not in FACT_COLUMNS)
     for name in COLUMNS
 }
-"""The columns that a sheet must have; workbooks of earlier versions have no others."""
+"""Workbooks of earlier versions have no more."""
+LISTS: Final = "Lists"
+CHOSEN: Final[Mapping[str, str]] = {
+    "subcategory": "subcategory",
+    "material": "material",
+    "processes": "process",
+    "country": "country",
+}
+"""Columns whose cells offer a list, and which list."""
+_NO_LISTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({})
+_ADD_A_LINE: Final = (
+    " To add a line, give the product's whole bill: weighbridge bills FILE, with the columns code, "
+    "material, mass_kg and process."
+)
+_SHOWN_ONLY: Final = "This column is only shown: what you change in it is left out."
+_SEVERAL: Final = "Several are separated by semicolons."
 _HELP: Final = (
     "Change cells in the blue columns, then read the file back: weighbridge review FILE.",
     "Only what you change becomes a correction. Rows may be sorted, filtered and deleted.",
-    "subcategory, material and processes must be values of the lists that the model chose from.",
+    "subcategory, material, processes and country are chosen from lists: open the cell's list, or see the sheet Lists. Names work too.",
+    "The other columns are only shown. What you change in them is left out, and said when the file is read.",
+    "To add or remove a line of a bill, give the product's whole bill: a file with the columns code, material, mass_kg and process, read by weighbridge bills FILE (on the dashboard and in the API: own bills).",
     "processes: in order, separated by semicolons; empty for none.",
     "country, electricity_kwh_per_kg and what follows: of the processes of the line, if you know it. One value for all of them, or one for each, separated by semicolons.",
     "mass_kg on the sheet Products is the mass of one unit; if it changes, the lines of the bill change in proportion.",
@@ -79,10 +98,23 @@ class ReviewCell(NamedTuple):
     text: str
 
 
+class EditsRead(NamedTuple):
+    """What was changed in a workbook, what is wrong with it, and what was changed in vain."""
+
+    edits: list[Edit]
+    problems: list[str]
+    left_out: list[str]
+
+
 def write_review(
-    path: Path, products: Iterable[Sequence[Any]], lines: Iterable[Sequence[Any]]
+    path: Path,
+    products: Iterable[Sequence[Any]],
+    lines: Iterable[Sequence[Any]],
+    lists: Mapping[str, Mapping[str, str]] = _NO_LISTS,
 ) -> None:
-    """Write the workbook; rows of `products` and `lines` have the columns in COLUMNS."""
+    """Write the workbook; rows have the columns of `COLUMNS`, `lists` those of `CHOSEN`: key to
+    name.
+    """
     tables = {PRODUCTS: list(products), LINES: list(lines)}
     with explaining(path):
         pending = PendingFile(path)
@@ -90,11 +122,14 @@ def write_review(
             book = xlsxwriter.Workbook(pending.path)
             styles = _HeaderStyles(book)
             for name, table in tables.items():
-                _write_table(book.add_worksheet(name), name, table, styles)
+                sheet = book.add_worksheet(name)
+                _write_table(sheet, name, table, styles)
+                _write_messages(sheet, name, len(table), lists)
             guide = book.add_worksheet("How to")
             guide.set_column(0, 0, 110)
             for number, sentence in enumerate(_HELP):
                 guide.write_string(number, 0, sentence)
+            _write_lists(book.add_worksheet(LISTS), lists, styles)
             for name, table in tables.items():
                 hidden = book.add_worksheet(f"_{name}")
                 hidden.very_hidden()
@@ -133,10 +168,44 @@ def _write_table(
         sheet.autofilter(0, 0, len(table), len(COLUMNS[name]) - 1)
 
 
-def read_edits(path: Path) -> list[Edit]:
-    """The cells that were changed in a review workbook, in the order of the sheets.
+def _write_messages(
+    sheet: Any, name: str, rows: int, lists: Mapping[str, Mapping[str, str]]
+) -> None:
+    """What a cell says when it is chosen: the list that it offers, or that it is only shown."""
+    for place, column in enumerate(COLUMNS[name] if rows else ()):
+        rule: dict[str, Any] = {"validate": "any"}
+        chosen = CHOSEN.get(column, "")
+        if column not in EDITABLE[name]:
+            rule |= {"input_title": column, "input_message": _SHOWN_ONLY}
+        elif chosen in lists:
+            letters = column_letters(list(lists).index(chosen) * 2)
+            last = len(lists[chosen]) + 1
+            source = f"={LISTS}!${letters}$2:${letters}${last}"
+            # Words that are no keys are understood too, and a cell may have several.
+            rule = {"validate": "list", "source": source, "show_error": False}
+            if column != chosen:
+                rule |= {"input_title": column, "input_message": _SEVERAL}
+        else:
+            continue
+        sheet.data_validation(1, place, rows, place, rule)
 
-    Raises InputError for a file that is none, or naming the cell that cannot be read.
+
+def _write_lists(sheet: Any, lists: Mapping[str, Mapping[str, str]], styles: _HeaderStyles) -> None:
+    """Two columns for each list: what is written, and what it is called."""
+    for place, (called, names) in enumerate(lists.items()):
+        sheet.set_column(place * 2, place * 2 + 1, 34)
+        sheet.write_string(0, place * 2, called, styles.header)
+        sheet.write_string(0, place * 2 + 1, f"{called}: name", styles.header)
+        for number, (key, name) in enumerate(names.items(), start=1):
+            sheet.write_string(number, place * 2, key)
+            sheet.write_string(number, place * 2 + 1, writable_text(name))
+    sheet.freeze_panes(1, 0)
+
+
+def read_edits(path: Path) -> EditsRead:
+    """What was changed, in the order of the sheets, and every cell that cannot be read.
+
+    Raises InputError for a file that is no review workbook.
     """
     _refuse_other_files(path)
     book = Workbook(path)
@@ -145,19 +214,17 @@ def read_edits(path: Path) -> list[Edit]:
         if missing := [
             name for name in (*COLUMNS, *(f"_{n}" for n in COLUMNS)) if name not in sheets
         ]:
-            raise InputError(
-                f"{path.name} is not a review workbook: it has no sheet {missing[0]!r}. Make one with "
-                "weighbridge review --out."
-            )
-        edits: list[Edit] = []
+            raise InputError(_without_sheets(path.name, missing))
+        found = EditsRead([], [], [])
         for name in COLUMNS:
-            exported = _table(rows(book, sheets[f"_{name}"]), name, _REQUIRED[name])
-            before = {key: cells for key, _, cells in exported}
-            columns = list(next(iter(before.values()), ()))
+            exported = _Table(f"_{name}", rows(book, sheets[f"_{name}"]), name, _REQUIRED[name])
+            before = {key: cells for key, _, cells in exported.rows(found.problems)}
+            asked = [one for one in (*KEYS[name], *EDITABLE[name]) if one in exported.places]
+            shown = _Table(name, rows(book, sheets[name]), name, asked)
             seen: set[Key] = set()
-            for key, number, cells in _table(rows(book, sheets[name]), name, columns):
-                edits += _edits_of(name, key, number, cells, before, seen)
-        return edits
+            for key, number, cells in shown.rows(found.problems):
+                _compare(name, key, number, cells, before, seen, found)
+        return found
     finally:
         book.package.close()
 
@@ -175,41 +242,78 @@ def _refuse_other_files(path: Path) -> None:
         )
 
 
-def _table(
-    lines: Iterator[SheetRow], name: str, required: Sequence[str]
-) -> Iterator[tuple[Key, int, dict[str, ReviewCell]]]:
-    """(key, row number, cells by column) of each row of a sheet that has a key.
+def _without_sheets(file: str, missing: Sequence[str]) -> str:
+    """What to say of a workbook that lacks these sheets."""
+    shown = [name for name in missing if not name.startswith("_")]
+    if len(missing) == len(COLUMNS) * 2:
+        return (
+            f"{file} is not a review workbook: it has no sheet {' and no sheet '.join(shown)}. "
+            "Make one with weighbridge review --out."
+        )
+    if shown:
+        return (
+            f"{file} has lost its sheet {' and '.join(shown)}. Restore the name of the sheet, or "
+            "make a new workbook with weighbridge review --out."
+        )
+    return (
+        f"{file} has lost its hidden sheet {' and '.join(missing)}, which says what was exported. "
+        "Copy your changes into a new workbook, made with weighbridge review --out, and keep all of "
+        "its sheets."
+    )
 
-    Raises InputError if a required column is missing or a cell cannot be read.
+
+class _Table:
+    """The rows of a sheet, by the names in its header.
+
+    Raises InputError, when it is made, for columns that are missing.
     """
-    head = next(lines, None)
-    places = {} if head is None else {cell.text or "": at for at, cell in head.cells.items()}
-    if missing := [column for column in required if column not in places]:
-        raise InputError(f"Sheet {name} has no column {missing[0]!r}. Restore the original header.")
-    for row in lines:
-        cells = {}
-        for column in (*KEYS[name], *EDITABLE[name]):
-            if column not in places:
-                continue
-            cell = row.cells.get(places[column])
-            if cell is not None and cell.remark:
-                where = f"{name}!{column_letters(places[column])}{row.number}"
-                raise InputError(f"{where}: {cell.remark}.")
-            cells[column] = ReviewCell(places[column], (cell.text or "").strip() if cell else "")
-        key = tuple(cells[column].text for column in KEYS[name])
-        if any(key):
-            yield key, row.number, cells
+
+    def __init__(
+        self, sheet: str, lines: Iterator[SheetRow], name: str, required: Sequence[str]
+    ) -> None:
+        self._sheet = sheet
+        self._lines = lines
+        self._name = name
+        head = next(lines, None)
+        texts = {} if head is None else {at: cell.text or "" for at, cell in head.cells.items()}
+        self.places = {text.strip(): at for at, text in texts.items()}
+        if missing := [column for column in required if column not in self.places]:
+            are = "column" if len(missing) == 1 else "columns"
+            raise InputError(
+                f"Sheet {sheet} has no {are} {', '.join(missing)}. Restore the original header in "
+                "row 1."
+            )
+
+    def rows(self, problems: list[str]) -> Iterator[tuple[Key, int, dict[str, ReviewCell]]]:
+        """Key, row number and cells by the name of their column; cells that cannot be read go to
+        `problems`, and their rows are left out.
+        """
+        keys = KEYS[self._name]
+        for row in self._lines:
+            cells = {}
+            unreadable = []
+            for column, at in self.places.items():
+                cell = row.cells.get(at)
+                if cell is not None and cell.remark and column in (*keys, *EDITABLE[self._name]):
+                    where = f"{self._sheet}!{column_letters(at)}{row.number}"
+                    unreadable.append(f"{where}: {cell.remark}.")
+                cells[column] = ReviewCell(at, (cell.text or "").strip() if cell else "")
+            key = tuple(cells[column].text for column in keys)
+            problems += unreadable
+            if any(key) and not unreadable:
+                yield key, row.number, cells
 
 
-def _edits_of(
+def _compare(
     sheet: str,
     key: Key,
     row: int,
     cells: Mapping[str, ReviewCell],
     before: Mapping[Key, Mapping[str, ReviewCell]],
     seen: set[Key],
-) -> Iterator[Edit]:
-    """The editable cells of a row that differ from the exported ones; adds its key to `seen`."""
+    found: EditsRead,
+) -> None:
+    """Add what differs in a row from the exported one to `found`, and its key to `seen`."""
 
     def address(cell: ReviewCell) -> str:
         return f"{sheet}!{column_letters(cell.place)}{row}"
@@ -217,17 +321,26 @@ def _edits_of(
     where = address(cells[KEYS[sheet][-1]])
     called = " line ".join(key)  # a row of Lines has two parts: code and line
     if key not in before:
-        raise InputError(f"{where}: {called} was not in the exported workbook. Remove the row.")
+        add = "" if sheet == PRODUCTS else _ADD_A_LINE
+        found.problems.append(
+            f"{where}: {called} was not in the exported workbook. Remove the row.{add}"
+        )
+        return
     if key in seen:
-        raise InputError(f"{where}: {called} appears twice. Remove one of the rows.")
+        found.problems.append(f"{where}: {called} appears twice. Remove one of the rows.")
+        return
     seen.add(key)
     code, line = (*key, "")[:2]
-    for column in EDITABLE[sheet]:
-        if column not in before[key]:
+    for column, exported in before[key].items():
+        cell = cells.get(column)
+        if column in KEYS[sheet] or cell is None or _is_same(column, cell.text, exported.text):
             continue
-        cell = cells[column]
-        if not _is_same(column, cell.text, before[key][column].text):
-            yield Edit(code, line, column, cell.text, address(cell))
+        if column in EDITABLE[sheet]:
+            found.edits.append(Edit(code, line, column, cell.text, address(cell)))
+        elif column in COLUMNS[sheet]:
+            found.left_out.append(
+                f"{address(cell)} was changed and left out: the column {column} is only shown."
+            )
 
 
 def _is_same(column: str, text: str, before: str) -> bool:

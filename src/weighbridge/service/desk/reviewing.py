@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace as replaced
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from weighbridge.domain.answers import (
     BillOfMaterials,
@@ -13,25 +14,49 @@ from weighbridge.domain.answers import (
 )
 from weighbridge.domain.corrections import Change
 from weighbridge.domain.products import Product
-from weighbridge.errors import Conflict, InputError
+from weighbridge.errors import Conflict, InputError, NotFound
 from weighbridge.ingest.isolation.alone import read_alone
-from weighbridge.service.desk.correcting import CorrectedFigure, Request, correct_each
+from weighbridge.plain_text import counted
+from weighbridge.service.desk.correcting import (
+    CorrectedFigure,
+    Correcting,
+    Request,
+    cells_of,
+    correct_each,
+    portions_of,
+    refuse_unanswered,
+)
 from weighbridge.service.desk.process_cells import FACT_COLUMNS, SEPARATOR, fact_value, written
 from weighbridge.service.desk.review_workbook import Edit, read_edits, write_review
 from weighbridge.steps.manufacturing import worked_lines
+from weighbridge.store import corrections
 from weighbridge.store.footprints import stream_results
 from weighbridge.store.listing import Filter
 from weighbridge.store.selections import codes_of
+from weighbridge.weighing.understanding import in_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from asyncpg import Record
+
     from weighbridge.carbon.factors import FactorTable
+    from weighbridge.domain.corrections import Correction
     from weighbridge.steps import Steps
     from weighbridge.store.database import Database
 
-__all__ = ["Filter", "import_review", "write_for_review"]
+__all__ = ["Filter", "Reviewed", "import_review", "write_for_review"]
+
+MOST_NAMED: Final = 100
+
+
+class Reviewed(NamedTuple):
+    """The new figures, and what was changed in the workbook in vain."""
+
+    figures: list[CorrectedFigure]
+    left_out: list[str]
+
 
 _TARGETS = {
     "subcategory": "classification",
@@ -55,8 +80,20 @@ async def write_for_review(database: Database, steps: Steps, path: Path, wanted:
             for row in rows:
                 if row["detail"] is not None:
                     _append_rows(row, steps, products, lines)
-    write_review(path, products, lines)
+    write_review(path, products, lines, _lists(steps))
     return len(products)
+
+
+def _lists(steps: Steps) -> dict[str, Mapping[str, str]]:
+    """The closed lists of the editable columns, key to name."""
+    choices = {step.name: step.choices for step in steps}
+    worked = choices[ManufacturingProcesses.step]
+    return {
+        "subcategory": choices[Classification.step](("subcategory",)),
+        "material": choices[BillOfMaterials.step](("lines",)),
+        "process": worked(("lines", "1")),
+        "country": worked(("lines", "1", "country")),
+    }
 
 
 def _append_rows(
@@ -101,21 +138,26 @@ async def import_review(
     reason: str,
     *,
     replace: bool = False,
-) -> list[CorrectedFigure]:
-    """Make a correction of each cell that was changed in the workbook, all or none.
+) -> Reviewed:
+    """Make corrections of what was changed in the workbook: of all of it, or of nothing.
 
     Raises:
-        InputError: names the cell and what is wrong with it.
-        Conflict: somebody else has corrected the same, or a product has no answers now; names the
-            cell.
-        NotFound: a product was deleted since; names its cells.
+        InputError: names every cell that cannot be used, and what is wrong with it.
+        Conflict: somebody else has corrected the same, or a product has no answers now; names
+            every such cell.
+        NotFound: products were deleted since; names their cells.
     """
-    edits = await asyncio.to_thread(read_alone, read_edits, path)
+    read = await asyncio.to_thread(read_alone, read_edits, path)
+    problems = list(read.problems)
     changes: dict[str, list[Change]] = {}
     cell_of: dict[str, str] = {}
     cells: dict[str, list[str]] = {}
-    for edit in sorted(edits, key=lambda one: bool(one.line)):  # the product before its lines
-        change = _change(edit)
+    for edit in sorted(read.edits, key=lambda one: bool(one.line)):  # the product before its lines
+        try:
+            change = _change(edit)
+        except InputError as error:
+            problems.append(str(error))
+            continue
         changes.setdefault(edit.code, []).append(change)
         cell_of[f"{edit.code}: {change.target}: "] = edit.cell
         cells.setdefault(edit.code, []).append(edit.cell)
@@ -123,10 +165,68 @@ async def import_review(
         code: Request(tuple(wanted), by, reason, replace, tuple(cells[code]))
         for code, wanted in changes.items()
     }
+    tools = (database, factors, steps)
+    if problems:
+        further = await _further_problems(*tools, requests, problems)
+        raise InputError(_by_cell(further, cell_of))
     try:
-        return await correct_each(database, factors, steps, requests)
+        return Reviewed(await correct_each(*tools, requests), read.left_out)
     except (InputError, Conflict) as error:
-        raise type(error)(_by_cell(str(error), cell_of)) from error
+        further = await _further_problems(*tools, requests, str(error).splitlines())
+        raise type(error)(_by_cell(further, cell_of)) from error
+
+
+async def _further_problems(
+    database: Database,
+    factors: FactorTable,
+    steps: Steps,
+    requests: Mapping[str, Request],
+    found: Sequence[str],
+) -> list[str]:
+    """The problems `found` so far and those of all other changes, each once: whoever mends the file
+    mends it once.
+    """
+    work = Correcting(factors, steps)
+    problems = dict.fromkeys(found)
+    async with database.pool.acquire() as connection:
+        for codes in portions_of(list(requests)):
+            rows = await corrections.weighable(connection, codes)
+            try:
+                refuse_unanswered(rows, codes, cells_of(requests, codes))
+            except (Conflict, NotFound) as error:
+                problems |= dict.fromkeys(str(error).splitlines())
+            answered = [row for row in rows if row["detail"] is not None]
+            active = await corrections.active(connection, [row["id"] for row in answered])
+            for row in answered:
+                wanted = requests[row["code"]]
+                more = await asyncio.to_thread(_problems_of, work, row, active, wanted)
+                problems |= dict.fromkeys(more)
+    return list(problems)
+
+
+def _problems_of(
+    work: Correcting, row: Record, active: Mapping[int, Sequence[Correction]], wanted: Request
+) -> list[str]:
+    """What keeps one product's changes from being made: those that are in somebody's way first, and
+    of the others all that cannot be.
+    """
+    changes, _ = in_keys(wanted.changes, work.steps)
+    problems: list[str] = []
+    while changes:
+        try:
+            work.change(row, active.get(row["id"], ()), replaced(wanted, changes=changes))
+        except Conflict as error:
+            problems.append(str(error))
+            starts = [f"{row['code']}: {change.target}: " for change in changes]
+            blamed = [str(error).startswith(start) for start in starts]
+            if not any(blamed):
+                break
+            changes = tuple(c for c, is_it in zip(changes, blamed, strict=True) if not is_it)
+        except InputError as error:
+            return [*problems, *str(error).splitlines()]
+        else:
+            break
+    return problems
 
 
 def _change(edit: Edit) -> Change:
@@ -157,9 +257,12 @@ def _change(edit: Edit) -> Change:
     return Change(step, path, edit.value)
 
 
-def _by_cell(message: str, cell_of: Mapping[str, str]) -> str:
-    """The message with each problem under the cell that it is about, where that is known."""
-    return "\n".join(_with_cell(line, cell_of) for line in message.splitlines())
+def _by_cell(problems: Sequence[str], cell_of: Mapping[str, str]) -> str:
+    """The problems under the cells that they come from."""
+    named = [_with_cell(line, cell_of) for line in problems]
+    more = len(named) - MOST_NAMED
+    rest = [f"and {counted(more, 'more problem')}"] if more > 0 else []
+    return "\n".join([*named[:MOST_NAMED], *rest])
 
 
 def _with_cell(line: str, cell_of: Mapping[str, str]) -> str:
