@@ -310,7 +310,7 @@ class Journey:
         assert (again["products"], again["moved"]) == (4, 0)
         for approved in (True, False):
             marked = {"codes": ["PROD-002"], "approved": approved}
-            assert self.post(f"{API}/approve", json_body=marked) == {"modifiedCount": 1}
+            assert self.post(f"{API}/approve", json_body=marked)["modifiedCount"] == 1
             checked = self.get(f"{API}?checked=true&corrected=true")["products"]
             assert [one["code"] for one in checked] == ["PROD-002"] * approved
         own = f"{API}/PROD-002/corrections"

@@ -5,6 +5,7 @@ back.
 from __future__ import annotations
 
 import asyncio
+import json
 import multiprocessing
 import os
 import random
@@ -329,13 +330,13 @@ async def test_checked_and_corrected_products_are_found_over_http_and_exported(
     async with api_client(database_url, tmp_path) as client:
         approve = "/api/products/approve"
         done = await client.http.post(approve, json={"codes": ["P-001", "P-002", "X"]})
-        assert done.json() == {"modifiedCount": 2}
+        assert done.json() == {"modifiedCount": 2, "unknownCodes": ["X"], "unfinishedCodes": []}
         assert await _listed(client, "checked=true") == ["P-001", "P-002"]
         assert await _listed(client, "checked=false") == ["P-003"]
         assert await _listed(client, "checked=true&corrected=false") == ["P-001"]
         assert await _listed(client, "corrected=true&checked=") == ["P-002"]
         back = {"codes": ["P-001"], "approved": False}
-        assert (await client.http.post(approve, json=back)).json() == {"modifiedCount": 1}
+        assert (await client.http.post(approve, json=back)).json()["modifiedCount"] == 1
         assert await _listed(client, "checked=false") == ["P-001", "P-003"]
     monkeypatch.setenv("WEIGHBRIDGE_DATABASE_URL", database_url)
     options = ["export", "--unchecked", "--format", "csv", "--out", str(tmp_path)]
@@ -494,3 +495,88 @@ async def test_anchors_of_earlier_programs_lead_to_the_line_as_it_was_given(
         anchors = await running.value("SELECT array_agg(anchor ORDER BY id) FROM corrections")
         assert anchors == wanted
         assert len(set(wanted)) == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "approve",
+        "approve --take-back",
+        "correct",
+        "correct --mass 1",
+        "correct --take-back 0",
+        "explain",
+        "history",
+        "recompute",
+        "what-if --country DE",
+    ],
+)
+async def test_a_code_that_no_product_has_is_named_by_every_command(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+    monkeypatch.setenv("WEIGHBRIDGE_DATABASE_URL", database_url)
+    refused = await _command(*command.split(), "NOPE")
+    assert refused.exit_code != 0, refused.output
+    assert "NOPE" in str(refused.exception)
+
+
+async def test_what_is_approved_and_what_is_not_is_said(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        await running.stop()
+        await running.add({"code": "NEW"})
+    monkeypatch.setenv("WEIGHBRIDGE_DATABASE_URL", database_url)
+    said = await _command("approve", "P-001", "NEW", "NOPE", "--json")
+    assert json.loads(said.stdout) == {
+        "modifiedCount": 1,
+        "unknownCodes": ["NOPE"],
+        "unfinishedCodes": ["NEW"],
+    }
+    assert "There is no product NOPE. Not processed yet" in str(said.exception)
+    assert (await _command("approve", "P-001", "--take-back")).exit_code == 0
+
+
+SUBCATEGORY = "Reusable bottles & flasks"
+
+
+async def test_a_subcategory_is_a_filter_and_an_unknown_category_an_error_everywhere(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lower = SUBCATEGORY.lower()
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        await _correct(running, CODES[:2], "classification.subcategory", SUBCATEGORY)
+        await _correct(running, CODES[2:], "classification.subcategory", "Laptops")
+    monkeypatch.setenv("WEIGHBRIDGE_DATABASE_URL", database_url)
+    for command in ("correct --mass 0.4", "what-if --country CN"):
+        found = await _command(*command.split(), "--json", "--category", lower)
+        shown = json.loads(found.stdout)
+        products = shown if isinstance(shown, list) else shown["products"]
+        assert [one["code"] for one in products] == CODES[:2]
+        refused = await _command(*command.split(), "--category", "Reusable bottle")
+        assert f"Did you mean {SUBCATEGORY}" in str(refused.exception)
+    async with api_client(database_url, tmp_path) as client:
+        for category, status in ((lower, 200), ("Reusable bottle", 422)):
+            chosen = {"category": category}
+            supposed = {"filter": chosen, "countryOfOrigin": "CN"}
+            for answer in (
+                await client.http.get("/api/products/export", params={**chosen, "format": "csv"}),
+                await client.http.get("/api/products/review", params=chosen),
+                await client.http.post("/api/products/what-if", json=supposed),
+                await client.http.get("/products", params=chosen),
+                await client.http.get("/products-found", params=chosen),
+            ):
+                assert answer.status_code == status, (answer.url, answer.text)
+                if status != 200:
+                    assert (
+                        SUBCATEGORY.replace("&", "&amp;") in answer.text
+                        or SUBCATEGORY in answer.text
+                    )
+                elif "html" in answer.headers["content-type"]:
+                    assert "P-003" not in answer.text
+        page = await client.http.get("/products", params={"category": lower})
+        assert "P-001" in page.text

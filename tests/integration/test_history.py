@@ -57,8 +57,9 @@ async def test_each_version_says_what_made_it(database_url: str, tmp_path: Path)
         async for _ in recompute(app.database, other, app.questions.steps, ids, by="cleo"):
             pass
         newest, *_ = found = await _history(running)
+        tables = f"factors {app.factors.name} {app.factors.version} → {app.factors.name} other"
         assert [one.causes for one in found[:3]] == [
-            (f"factors {app.factors.name} {app.factors.version} → {app.factors.name} other",),
+            (f"{tables} (the figure did not move)",),
             (f"correction taken back by ben: {MASS}",),
             (f"corrected by ana: {MASS}",),
         ]
@@ -153,3 +154,39 @@ async def test_the_history_of_a_product_is_bounded(database_url: str, tmp_path: 
         start = found[-1].version.calculated_at - timedelta(microseconds=1)
         moved = await compare_moments(running.app.database, start, LATER)
         assert (moved.added, moved.unknown) == ([], ["P-001"])
+
+
+async def test_factors_that_moved_nothing_are_no_cause(database_url: str, tmp_path: Path) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _completed(running, facts={"quantity": 200})
+        app = running.app
+        first = await running.value("SELECT now()")
+        table = f"{app.factors.name} {app.factors.version}"
+        app.factors = replace(app.factors, version="renamed")
+        await _correct(running, 0.6)
+        (corrected, _) = await _history(running)
+        assert corrected.causes == (f"corrected by ana: {MASS}",)
+        material = await running.value(
+            "SELECT detail #>> '{answers,bill_of_materials,lines,0,material}' FROM footprints LIMIT 1"
+        )
+        own = (read_change(f"factors.{material}", 3.0),)
+        tools = (app.database, app.factors, app.questions.steps)
+        await correct(*tools, ["P-001"], Request(own, "ana", ""))
+        assert (await _history(running))[0].causes == (f"corrected by ana: factors.{material}",)
+        ids = await completed_ids(app.database, None)
+        async for _ in recompute(*tools, ids, by="cleo"):
+            pass
+        (unmoved, _) = await _history(running, "P-002")
+        assert unmoved.causes == (
+            f"factors {table} → {app.factors.name} renamed (the figure did not move)",
+        )
+        moved = await compare_moments(app.database, first, LATER)
+        (one,) = moved.moved
+        assert one.causes == (f"corrected by ana: {MASS}", f"corrected by ana: factors.{material}")
+        units = [one.before_kg_co2e or 0.0, one.after_kg_co2e or 0.0]
+        other = (await _history(running, "P-002"))[0].version.emissions_kg_co2e
+        totals = (moved.before_kg_co2e, moved.after_kg_co2e)
+        assert totals == pytest.approx([(unit + other) * 200 for unit in units])
+        total = moved.causes[one.causes]
+        assert total.moved_kg_co2e == pytest.approx(200 * (units[1] - units[0]))
+        assert moved.without_quantity == 0

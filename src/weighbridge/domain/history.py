@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +31,8 @@ class Cause:
     by: str = ""
     reason: str = ""
     targets: tuple[str, ...] = ()
+    is_alone: bool = False
+    """Another method or other factors count since then, and did not move the figure."""
 
     def as_stored(self) -> dict[str, Any]:
         """The cause as a JSON object."""
@@ -39,6 +41,7 @@ class Cause:
             "by": self.by,
             "reason": self.reason,
             "targets": list(self.targets),
+            **({"is_alone": True} if self.is_alone else {}),
         }
 
     @classmethod
@@ -47,12 +50,20 @@ class Cause:
         if stored is None:
             return PROCESSED
         return cls(
-            CauseKind(stored["kind"]), stored["by"], stored["reason"], tuple(stored["targets"])
+            CauseKind(stored["kind"]),
+            stored["by"],
+            stored["reason"],
+            tuple(stored["targets"]),
+            bool(stored.get("is_alone")),
         )
 
 
 PROCESSED = Cause(CauseKind.PROCESSED)
 """The cause of every footprint that the queue computed."""
+WITH_OWN_FACTORS: Final = " with factors of this product"
+"""Ends the name of a table of factors that a correction has changed for one product."""
+_LEAST_CHANGE: Final = 1e-9
+"""Share of a figure below which a change is rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +88,23 @@ class Version:
     cause: Cause
 
 
+def has_moved(before: Version, after: Version) -> bool:
+    """Whether the figure is another one."""
+    moved = abs(after.emissions_kg_co2e - before.emissions_kg_co2e)
+    return moved > _LEAST_CHANGE * (abs(before.emissions_kg_co2e) or 1.0)
+
+
+def computed_otherwise(before: Version, after: Version) -> list[str]:
+    """Which method and which factors took the place of which."""
+    found = []
+    if before.method != after.method:
+        found.append(f"method {before.method} → {after.method}")
+    tables = [version.factors.removesuffix(WITH_OWN_FACTORS) for version in (before, after)]
+    if tables[0] != tables[1]:
+        found.append(f"factors {tables[0]} → {tables[1]}")
+    return found
+
+
 def causes_between(before: Version | None, after: Version) -> tuple[str, ...]:
     """Why `after` may have another figure than the version before it, in words, one string a
     reason.
@@ -88,10 +116,9 @@ def causes_between(before: Version | None, after: Version) -> tuple[str, ...]:
     if cause.kind in (CauseKind.CORRECTED, CauseKind.TAKEN_BACK):
         named = f": {', '.join(cause.targets)}" if cause.targets else ""
         found.append(f"{cause.kind.value} by {cause.by}{named}")
-    if before.method != after.method:
-        found.append(f"method {before.method} → {after.method}")
-    if before.factors != after.factors:
-        found.append(f"factors {before.factors} → {after.factors}")
+    if not cause.is_alone:
+        unmoved = "" if has_moved(before, after) else " (the figure did not move)"
+        found += [f"{one}{unmoved}" for one in computed_otherwise(before, after)]
     if before.model != after.model:
         found.append(f"model {before.model} → {after.model}")
     elif before.answered_at != after.answered_at:

@@ -60,25 +60,27 @@ async def versions_of(connection: Connection, product_id: int) -> list[Version]:
 
 async def stream_versions(
     connection: Connection, until: datetime, batch_size: int = 1_000
-) -> AsyncGenerator[tuple[str, list[Version]], None]:
-    """(code, its versions up to a moment, earliest first) of every product that has any."""
+) -> AsyncGenerator[tuple[str, float | None, list[Version]], None]:
+    """(code, its yearly quantity, its versions up to a moment, earliest first) of every product
+    that has any.
+    """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         cursor = await connection.cursor(
-            f"SELECT p.code, v.* FROM ({_ALL}) v JOIN products p ON p.id = v.product_id "  # noqa: S608
+            f"SELECT p.code, (p.facts->>'quantity')::float8 AS quantity, v.* FROM ({_ALL}) v JOIN products p ON p.id = v.product_id "  # noqa: S608
             "WHERE v.calculated_at <= $1 ORDER BY v.product_id, v.calculated_at",
             until,
             timeout=LONG_STATEMENT_S,
         )
-        code, found = "", list[Version]()
+        code, quantity, found = "", None, list[Version]()
         while rows := await cursor.fetch(batch_size):
             for row in rows:
                 if row["code"] != code and found:
-                    yield code, found
+                    yield code, quantity, found
                     found = []
-                code = row["code"]
+                code, quantity = row["code"], row["quantity"]
                 found.append(_version(row))
         if found:
-            yield code, found
+            yield code, quantity, found
 
 
 def _version(row: Record | Mapping[str, Any]) -> Version:

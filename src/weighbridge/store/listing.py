@@ -53,6 +53,7 @@ class Filter:
     corrected: bool = False  # only those that somebody has corrected
     noted: bool = False  # only those with notes on their row
     codes: tuple[str, ...] | None = None
+    subcategory: str = ""
 
     @property
     def is_everything(self) -> bool:
@@ -145,6 +146,8 @@ def where_of(wanted: Filter) -> Where:
         where.add("(p.code ILIKE {} OR p.name ILIKE {})", pattern, pattern)
     if wanted.category:
         where.add("f.category = {} AND p.status = 'completed'", wanted.category)
+    if wanted.subcategory:
+        where.add("f.subcategory = {} AND p.status = 'completed'", wanted.subcategory)
     if wanted.supplier:
         where.add(f"{_SUPPLIER} = {{}}", wanted.supplier)
     if wanted.noted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from weighbridge.domain.products import ProcessingStatus
 from weighbridge.store.database import LONG_STATEMENT_S
 from weighbridge.store.listing import where_of
 
@@ -97,6 +98,14 @@ async def uncheck_codes(connection: Connection, codes: Sequence[str]) -> int:
         codes,
     )
     return int(tag.split()[-1])
+
+
+async def states_of(connection: Connection, codes: Sequence[str]) -> dict[str, ProcessingStatus]:
+    """The states of these products, by code; codes that no product has are not among them."""
+    rows = await connection.fetch(
+        "SELECT code, status FROM products WHERE code = ANY($1::text[])", list(codes)
+    )
+    return {row["code"]: ProcessingStatus(row["status"]) for row in rows}
 
 
 async def codes_of(connection: Connection, wanted: Filter) -> list[str]:

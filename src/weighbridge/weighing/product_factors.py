@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.carbon.factors import Citation, RangedValue
 from weighbridge.domain.answers import BillOfMaterials
+from weighbridge.domain.history import WITH_OWN_FACTORS
 from weighbridge.errors import InputError
 from weighbridge.weighing.near_matches import did_you_mean
 
@@ -50,7 +51,7 @@ def with_product_factors(
             notes.append(f"not applied: {each.says}: the bill no longer has this material")
     if materials == table.materials:
         return table, tuple(notes)
-    version = f"{table.version} with factors of this product"
+    version = f"{table.version}{WITH_OWN_FACTORS}"
     return replace(table, materials=materials, version=version), tuple(notes)
 
 

@@ -64,13 +64,41 @@ def test_figures_of_any_size_are_read_from_a_workbook(tmp_path: Path, kg_co2e: f
 def test_the_files_name_method_factors_model_and_country(tmp_path: Path) -> None:
     assert A.provenance is not None
     newer = replace(A.provenance, method="9", factors="mine 2")
-    after = [_half(A, provenance=newer, country_of_origin="FR")]
+    rates = tuple(one._replace(factor=one.factor * 2) for one in A.contributions)
+    after = [_half(A, provenance=newer, country_of_origin="FR", contributions=rates)]
     (one,) = _compare(tmp_path, [A], after, "jsonl", "parquet").moved
     assert one.causes == (
         f"method {A.provenance.method} → 9",
         f"factors {A.provenance.factors} → mine 2",
         f"country of origin {A.country_of_origin} → FR",
     )
+
+
+@pytest.mark.parametrize(("first", "second"), [("jsonl", "parquet"), ("parquet", "jsonl")])
+def test_another_table_with_the_same_factors_is_no_cause(
+    tmp_path: Path, first: str, second: str
+) -> None:
+    assert A.provenance is not None
+    newer = replace(A.provenance, factors="mine 2")
+    after = [_half(A, provenance=newer, mass_kg=(A.mass_kg or 0) / 2)]
+    (one,) = _compare(tmp_path, [A], after, first, second).moved
+    assert one.causes == ("the mass",)
+
+
+@pytest.mark.parametrize("first", FORMATS)
+@pytest.mark.parametrize("second", FORMATS)
+def test_totals_are_the_figure_of_one_unit_times_the_quantity(
+    tmp_path: Path, first: str, second: str
+) -> None:
+    sold = replace(A, facts=replace(A.facts, quantity=250.0))
+    single = replace(B, facts=replace(B.facts, quantity=None))
+    moved = _compare(tmp_path, [A, single], [_half(sold), single], first, second)
+    unit, other = A.emissions_kg_co2e or 0.0, B.emissions_kg_co2e or 0.0
+    assert moved.before_kg_co2e == pytest.approx(250 * unit + other, rel=1e-3)
+    assert moved.after_kg_co2e == pytest.approx(125 * unit + other, rel=1e-3)
+    (total,) = moved.causes.values()
+    assert total.moved_kg_co2e == pytest.approx(-125 * unit, rel=1e-3)
+    assert moved.without_quantity == 1
 
 
 def test_a_move_that_the_files_do_not_explain_is_said_to_be_so(tmp_path: Path) -> None:

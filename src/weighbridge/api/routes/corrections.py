@@ -95,15 +95,17 @@ async def approve_products(
     if any("\0" in code for code in asked.codes):
         raise InvalidField("codes", "A code cannot contain a NUL character.")
     if asked.approved:
-        count = await listing.approve(
-            context.database, listing.Filter(codes=tuple(asked.codes)), who_asks(request)
-        )
+        done = await listing.approve_codes(context.database, asked.codes, who_asks(request))
     else:
-        count = await listing.take_approval_back(context.database, asked.codes)
+        done = await listing.take_approval_back(context.database, asked.codes)
     action = "approved products" if asked.approved else "took approvals back"
     detail = {"codes": asked.codes[:NAMED_IN_AUDIT], "selected": len(asked.codes)}
     request.state.audit = {"action": action, "detail": detail}
-    return ApprovalDone(modified_count=count)
+    return ApprovalDone(
+        modified_count=done.count,
+        unknown_codes=list(done.unknown),
+        unfinished_codes=list(done.unfinished),
+    )
 
 
 @router.get("/{code:code}/corrections", responses=problem_responses(404))

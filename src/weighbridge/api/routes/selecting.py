@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Query
 
+from weighbridge.api.context import Context
 from weighbridge.api.errors import InvalidField
 from weighbridge.domain.products import ProcessingStatus
-from weighbridge.errors import NotFound
-from weighbridge.service.views.listing import Filter, Quality, completed_codes
+from weighbridge.errors import InputError, NotFound
+from weighbridge.service.views.listing import Filter, Quality, completed_codes, understood
 
 if TYPE_CHECKING:
     from weighbridge.api.context import ApiContext
@@ -34,13 +35,21 @@ async def selected_codes(context: ApiContext, asked: SelectionInput) -> list[str
         raise InvalidField("codes", "A text cannot contain a NUL character.")
     if asked.codes is not None:
         return asked.codes
-    found = await completed_codes(context.database, *words)
+    found = await _completed_codes(context, *words)
     if not found:
         raise NotFound("No completed product matches the filter.")
     return found
 
 
+async def _completed_codes(context: ApiContext, category: str, search: str) -> list[str]:
+    try:
+        return await completed_codes(context.database, context.taxonomy, category, search)
+    except InputError as error:
+        raise InvalidField("filter.category", str(error)) from error
+
+
 async def _list_filter(
+    context: Context,
     status: Annotated[
         ProcessingStatus | None, Query(description="Only products in this state.")
     ] = None,
@@ -49,7 +58,10 @@ async def _list_filter(
         Query(max_length=200, description="Only products whose code or name contains this text."),
     ] = "",
     category: Annotated[
-        str, Query(max_length=200, description="Only completed products of this category.")
+        str,
+        Query(
+            max_length=200, description="Only completed products of this category or subcategory."
+        ),
     ] = "",
     supplier: Annotated[
         str, Query(max_length=200, description="Only products of this supplier.")
@@ -77,7 +89,9 @@ async def _list_filter(
         ),
     ] = False,
 ) -> Filter:
-    """The filter in a request's parameters. Raises InvalidField for a text with a NUL character."""
+    """Raises InvalidField for a text that no product can contain, and for a category that there
+    is not.
+    """
     words = {
         "search": search,
         "category": category,
@@ -87,9 +101,18 @@ async def _list_filter(
     for name, text in words.items():
         if "\0" in text:
             raise InvalidField(name, "A text cannot contain a NUL character.")
-    return Filter(
+    wanted = Filter(
         status, search, category, supplier, quality, error_kind, unchecked, corrected, noted
     )
+    return await of_known_category(context, wanted)
+
+
+async def of_known_category(context: ApiContext, wanted: Filter) -> Filter:
+    """Raises InvalidField for a category that there is not."""
+    try:
+        return await understood(context.database, context.taxonomy, wanted)
+    except InputError as error:
+        raise InvalidField("category", str(error)) from error
 
 
 ListFilter = Annotated[Filter, Depends(_list_filter)]

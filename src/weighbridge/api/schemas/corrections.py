@@ -112,6 +112,10 @@ class ApprovalDone(Schema):
     """The number of products that were marked, or whose mark was removed."""
 
     modified_count: int
+    unknown_codes: list[str] = Field(description="Codes that no product has.")
+    unfinished_codes: list[str] = Field(
+        description="Codes of products that have no figure yet that could be approved."
+    )
 
 
 class CorrectionView(Schema):

@@ -83,6 +83,7 @@ class MovementView(Schema):
     after_kg_co2e: float = Field(alias="afterKgCo2e")
     change: float = Field(description="Change as a share: 0.25 means 25 % more.")
     causes: list[str]
+    quantity: float | None = Field(description="Pieces a year; null: counted as one in totals.")
 
 
 class CauseView(Schema):
@@ -94,12 +95,15 @@ class CauseView(Schema):
 
 
 class Comparison(Schema):
-    """The figures that changed between two moments. Totals are for one unit of each product that
-    has a figure at both.
+    """What moved between two moments. Totals are of the products that have a figure at both: the
+    figure of one unit times the present yearly quantity, or times one where none is known.
     """
 
     products: int = Field(description="Number of products with a figure at both moments.")
     moved: int = Field(description="Number of these products whose figure changed.")
+    without_quantity: int = Field(
+        description="Number of products without a quantity, which count as one piece in totals."
+    )
     added: list[str] = Field(
         description="Codes of products that got their first figure between the two moments."
     )

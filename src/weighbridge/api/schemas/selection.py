@@ -10,7 +10,9 @@ from weighbridge.api.schemas.base import Schema
 class FilterInput(Schema):
     """Selects all completed products of a category, or with a text in code or name, or both."""
 
-    category: str = Field(default="", max_length=200, examples=["Furniture"])
+    category: str = Field(
+        default="", max_length=200, examples=["Furniture"], description="Or a subcategory."
+    )
     search: str = Field(default="", max_length=200, description="In code or name.")
 
 

@@ -142,7 +142,7 @@ def _print_movements(moved: Movements) -> None:
     change = moved.after_kg_co2e - moved.before_kg_co2e
     out.print(
         f"Total: {significant(moved.before_kg_co2e, 3)} → {significant(moved.after_kg_co2e, 3)} kg CO2e "
-        f"({significant(change, 3, signed=True)}) for one unit of each product."
+        f"({significant(change, 3, signed=True)}){_compared(moved)}"
     )
     causes = moved.as_document()["causes"]
     by_cause = Table("cause", "products", "moved by, kg CO2e")
@@ -165,6 +165,17 @@ def _print_movements(moved: Movements) -> None:
             ", ".join(one.causes),
         )
     out.print(table)
+
+
+def _compared(moved: Movements) -> str:
+    """Of what the totals are."""
+    if moved.without_quantity == moved.products:
+        return " for one unit of each product (none of them has a quantity)."
+    one = f"; {moved.without_quantity:,} without a quantity count as one piece"
+    return (
+        ": the figure of one unit times the yearly quantity, the same before and after"
+        f"{one if moved.without_quantity else ''}."
+    )
 
 
 def _count_sentence(codes: list[str], one: str, many: str) -> str:

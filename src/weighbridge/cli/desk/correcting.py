@@ -19,7 +19,7 @@ from weighbridge.cli.console import (
     run_async,
 )
 from weighbridge.cli.desk import selecting
-from weighbridge.errors import InputError
+from weighbridge.errors import InputError, NotFound
 from weighbridge.plain_text import counted, listed, significant
 from weighbridge.settings import load_settings
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from weighbridge.application import Application
     from weighbridge.domain.corrections import Change
     from weighbridge.service.desk.correcting import CorrectedFigure, RecordedCorrection, Request
+    from weighbridge.service.views.listing import Approved
 
 MOST_NOTES = 20
 """The most notes that are printed."""
@@ -91,7 +92,9 @@ def correct(
 
     async def act() -> list[CorrectedFigure] | list[RecordedCorrection]:
         async with open_application(settings) as app:
-            named = await selecting.selected(app.database, codes, codes_from, category, search)
+            named = await selecting.selected(
+                app.database, app.taxonomy, codes, codes_from, category, search
+            )
             return await _take_back_make_or_list(app, named, request, take_back)
 
     found = run_async(act())
@@ -231,19 +234,40 @@ def approve(
     settings = load_settings(data_dir=data_dir)
     who = by or command_line_user()
 
-    async def mark_and_record() -> int:
+    async def mark_and_record() -> Approved:
         async with open_application(settings) as app:
             if take_back:
-                count = await listing.take_approval_back(app.database, codes)
+                done = await listing.take_approval_back(app.database, codes)
             else:
-                count = await listing.approve(app.database, listing.Filter(codes=tuple(codes)), who)
+                done = await listing.approve_codes(app.database, codes, who)
             action = "took approvals back" if take_back else "approved products"
             await record_action(app.database, who, action, None, {"codes": codes})
-            return count
+            return done
 
-    count = run_async(mark_and_record())
+    done = run_async(mark_and_record())
     if as_json:
-        print_json({"modifiedCount": count})
+        print_json(
+            {
+                "modifiedCount": done.count,
+                "unknownCodes": list(done.unknown),
+                "unfinishedCodes": list(done.unfinished),
+            }
+        )
     else:
-        done = "no longer" if take_back else "now"
-        out.print(f"{count:,} of {counted(len(set(codes)), 'product')} {done} marked as checked.")
+        now = "no longer" if take_back else "now"
+        asked = counted(len(set(codes)), "product")
+        out.print(f"{done.count:,} of {asked} {now} marked as checked.")
+    _refuse_missed(done)
+
+
+def _refuse_missed(done: Approved) -> None:
+    """Raises NotFound for codes that nothing was done to, once the others are done."""
+    missed = []
+    if done.unknown:
+        are = "is no product" if len(done.unknown) == 1 else "are no products"
+        missed.append(f"There {are} {listed(done.unknown, MOST_NOTES)}.")
+    if done.unfinished:
+        named = listed(done.unfinished, MOST_NOTES)
+        missed.append(f"Not processed yet, so there is no figure to check: {named}.")
+    if missed:
+        raise NotFound(" ".join(missed))

@@ -12,6 +12,7 @@ from weighbridge.errors import InputError, NotFound
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from weighbridge.carbon.taxonomy import Taxonomy
     from weighbridge.store.database import Database
 
 CodesArgument = Annotated[
@@ -22,7 +23,8 @@ CodesFromOption = Annotated[
     typer.Option("--codes-from", help="A text file with a code on each line.", dir_okay=False),
 ]
 CategoryOption = Annotated[
-    str | None, typer.Option(help="Instead of codes: all completed products of this category.")
+    str | None,
+    typer.Option(help="Instead of codes: all completed products of this category or subcategory."),
 ]
 SearchOption = Annotated[
     str | None,
@@ -34,6 +36,7 @@ SearchOption = Annotated[
 
 async def selected(
     database: Database,
+    taxonomy: Taxonomy,
     codes: Sequence[str] | None,
     codes_from: Path | None,
     category: str | None,
@@ -42,8 +45,9 @@ async def selected(
     """The codes of the products that the command line selects.
 
     Raises:
-        InputError: it has neither codes nor a filter, or both.
-        NotFound: no completed product passes the filter.
+        InputError: nothing is selected, or codes and a filter at once, or there is no such
+            category.
+        NotFound: the filter finds nothing.
     """
     from weighbridge.service.views.listing import completed_codes
 
@@ -56,7 +60,7 @@ async def selected(
         )
     if listed:
         return listed
-    found = await completed_codes(database, category or "", search or "")
+    found = await completed_codes(database, taxonomy, category or "", search or "")
     if not found:
         raise NotFound("No completed product matches --category and --search.")
     return found

@@ -66,7 +66,7 @@ def what_if(
 
     async def act() -> Supposed:
         async with open_application(settings) as app:
-            wanted = await selected(app.database, codes, codes_from, category, search)
+            wanted = await selected(app.database, app.taxonomy, codes, codes_from, category, search)
             return await suppose(app.database, app.factors, app.questions.steps, wanted, supposed)
 
     found = run_async(act())

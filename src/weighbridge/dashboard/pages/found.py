@@ -17,12 +17,13 @@ from weighbridge.dashboard.pages.products import (
     DONE,
     act,
     address_of,
-    filter_of,
+    filter_in,
     products_counted,
 )
 from weighbridge.dashboard.rendering import page, redirect
 from weighbridge.errors import Conflict
 from weighbridge.service.views import listing
+from weighbridge.service.views.categories import written
 
 if TYPE_CHECKING:
     from weighbridge.service.access.gate import Principal
@@ -33,8 +34,10 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/products-found")
 async def found(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
-    """How many products the filter in the address finds, and what can be done to all of them."""
-    return await _found_page(request, dashboard, visitor, filter_of(request.query_params))
+    """How many products pass the filters of the address, and what can be done to all of them."""
+    return await _found_page(
+        request, dashboard, visitor, await filter_in(dashboard, request.query_params)
+    )
 
 
 async def _found_page(
@@ -67,7 +70,7 @@ async def act_on_found(request: Request, dashboard: Pages, visitor: Visitor) -> 
     """
     form = await read_form(request)
     query, action = form.text("filter"), form.text("action")
-    wanted = filter_of(dict(parse_qsl(query)))
+    wanted = await filter_in(dashboard, dict(parse_qsl(query)))
     confirmed = form.text("count")
     expected = int(confirmed) if confirmed.isascii() and confirmed.isdecimal() else -1
     database = dashboard.server.database
@@ -91,7 +94,7 @@ def _conditions_in_words(wanted: Filter) -> list[str]:
     named = {
         "state": wanted.status.value if wanted.status else "",
         "code or name contains": wanted.search,
-        "category": wanted.category,
+        "category": written(wanted),
         "supplier": wanted.supplier,
         "data quality": wanted.quality.value if wanted.quality else "",
         "error": wanted.error_kind,

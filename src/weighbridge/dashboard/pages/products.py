@@ -16,11 +16,13 @@ from weighbridge.dashboard.rendering import page, redirect
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.service.access.audit import NAMED_IN_AUDIT
 from weighbridge.service.views import listing
+from weighbridge.service.views.categories import written
 from weighbridge.service.views.listing import Filter, Order, Quality
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from weighbridge.dashboard.context import Dashboard
     from weighbridge.service.opening import Database
 
 router = APIRouter(include_in_schema=False)
@@ -37,8 +39,8 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 
 @router.get("/products")
 async def products(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
-    """The list of products; the address has the filter, the order and the page."""
-    wanted, order = filter_of(request.query_params), _order(request)
+    """The list. Filters, order and page stand in the address."""
+    wanted, order = await filter_in(dashboard, request.query_params), _order(request)
     after = request.query_params.get("after", "")
     database = dashboard.server.database
     found = await listing.list_page(database, wanted, order, after)
@@ -62,6 +64,15 @@ async def products(request: Request, dashboard: Pages, visitor: Visitor) -> Resp
         qualities=list(Quality),
         orders=list(Order),
     )
+
+
+async def filter_in(dashboard: Dashboard, given: Mapping[str, str]) -> Filter:
+    """The filter that an address has, with its category as it is stored.
+
+    Raises InputError for a category that there is not.
+    """
+    server = dashboard.server
+    return await listing.understood(server.database, server.taxonomy, filter_of(given))
 
 
 def filter_of(given: Mapping[str, str]) -> Filter:
@@ -98,7 +109,7 @@ def address_of(wanted: Filter, order: Order = Order.UPLOADED) -> str:
     values = {
         "status": wanted.status.value if wanted.status else "",
         "search": wanted.search,
-        "category": wanted.category,
+        "category": written(wanted),
         "supplier": wanted.supplier,
         "quality": wanted.quality.value if wanted.quality else "",
         "errorKind": wanted.error_kind,

@@ -223,7 +223,8 @@ class Correcting(StoredWeigher):
         figures: list[CorrectedFigure] = []
         for each in answered:
             cause = causes[each.id]
-            new = self.weigh(each, active.get(each.id, ())).made_by(cause)
+            weighed = self.weigh(each, active.get(each.id, ()))
+            new = weighed.made_by(self.with_what_else_moved(each, cause))
             old, footprint = each.detail["footprint"], new.detail.footprint
             before, after = old["emissions_kg_co2e"], footprint.emissions_kg_co2e
             notes = no_longer_applied(old["notes"], footprint.notes)
@@ -286,7 +287,7 @@ async def correct_each(
         recomputation = Recomputation(connection, weighing)
         for portion in portions_of(list(requests)):
             rows = await corrections.lock_completed(connection, portion)
-            refuse_unanswered(rows, portion, _cells_of(requests, portion))
+            refuse_unanswered(rows, portion, cells_of(requests, portion))
             active = await corrections.active(connection, [row["id"] for row in rows])
             await recomputation.correct(rows, active, requests)
         figures = await recomputation.end()
@@ -371,7 +372,8 @@ def portions_of(codes: Sequence[str]) -> Iterator[list[str]]:
         yield portion
 
 
-def _cells_of(requests: Mapping[str, Request], codes: Sequence[str]) -> dict[str, str]:
+def cells_of(requests: Mapping[str, Request], codes: Sequence[str]) -> dict[str, str]:
+    """The cells of a file that name each of these products."""
     return {code: ", ".join(cells) for code in codes if (cells := requests[code].cells)}
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FIGURE: Final = "emissions_kg_co2e"
+QUANTITY: Final = "quantity"
+_RATES: Final = "contributions"
 _OF_PRODUCTS: Final = {"code", FIGURE, "decided_by"}
 """The columns that a sheet of a workbook must have to be read as one of products."""
 _ROUNDED: Final = 6e-4
@@ -98,7 +100,9 @@ def compare_exports(before: ExportedFile, after: ExportedFile) -> Movements:
     nothing: Mapping[str, Any] = {}
     for code in dict.fromkeys((*before.rows, *after.rows)):
         old, new = before.rows.get(code, nothing), after.rows.get(code, nothing)
-        moved.add(Movement(code, old.get(FIGURE), new.get(FIGURE), _causes(old, new, exact)))
+        causes = _causes(old, new, exact)
+        quantity = new.get(QUANTITY, old.get(QUANTITY))
+        moved.add(Movement(code, old.get(FIGURE), new.get(FIGURE), causes, quantity))
     return moved
 
 
@@ -111,12 +115,34 @@ def _causes(old: Mapping[str, Any], new: Mapping[str, Any], exact: bool) -> tupl
     if _corrections(old) != _corrections(new):
         found.append("a correction")
     for name, called in _NAMED.items():
+        if name == "factors_version" and _has_same_rates(old, new):
+            continue  # the table is another, and whatever of it counts here is as it was
         if name in old and name in new and old[name] != new[name]:
             found.append(f"{called} {old[name] or 'unknown'} → {new[name] or 'unknown'}")
     for name, called in _SAID.items():
         if name in old and name in new and not _is_same(old[name], new[name], exact):
             found.append(called)
     return tuple(found) or (UNSTATED,)
+
+
+def _has_same_rates(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether both files say which factors the product is computed by, and those that both have
+    are the same.
+    """
+    if not (old.get(_RATES) and new.get(_RATES)):
+        return False
+    before, after = _rates(old), _rates(new)
+    common = before.keys() & after.keys()
+    return bool(common) and all(_is_same(before[key], after[key], True) for key in common)
+
+
+def _rates(row: Mapping[str, Any]) -> dict[tuple[Any, ...], float]:
+    known = map(_comparable, row[_RATES])
+    return {
+        (one.get("kind"), one.get("factorkey"), one.get("region")): one["factor"]
+        for one in known
+        if "factor" in one
+    }
 
 
 def _is_same(old: Any, new: Any, exact: bool) -> bool:
@@ -155,7 +181,7 @@ def _table(cells: Iterable[Mapping[str, str | None]]) -> Iterable[dict[str, Any]
     """Rows of CSV and XLSX: numbers are numbers, and empty cells are None."""
     for row in cells:
         read: dict[str, Any] = {name: text or None for name, text in row.items()}
-        for name in (FIGURE, "mass_kg", "recycled_share"):
+        for name in (FIGURE, "mass_kg", "recycled_share", QUANTITY):
             if read.get(name) is not None:
                 # A workbook's number formats write the unit.
                 read[name] = float(read[name].removesuffix(" kg"))
@@ -187,7 +213,7 @@ def _xlsx(path: Path) -> Iterable[dict[str, Any]]:
 
 
 def _parquet(path: Path) -> Iterable[dict[str, Any]]:
-    wanted = ["code", FIGURE, "notes", *_NAMED, *_SAID]
+    wanted = ["code", FIGURE, QUANTITY, "notes", _RATES, *_NAMED, *_SAID]
     there = pl.read_parquet_schema(path)
     return pl.read_parquet(path, columns=[n for n in wanted if n in there]).iter_rows(named=True)
 
@@ -205,7 +231,9 @@ def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "code": record["code"],
         FIGURE: figure.get("emissionsKgCo2e"),
+        QUANTITY: (record.get("facts") or {}).get("quantity"),
         "notes": figure.get("notes"),
+        _RATES: figure.get("contributions"),
         "method_version": origin["method"],
         "factors_version": origin["factors"],
         "model": origin["model"],

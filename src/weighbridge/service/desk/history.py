@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from weighbridge.domain.history import Version, causes_between
+from weighbridge.domain.history import Version, causes_between, has_moved
 from weighbridge.errors import InputError, NotFound
 from weighbridge.service.desk.movements import Movement, Movements
 from weighbridge.store import footprint_versions, products
@@ -103,15 +103,17 @@ async def compare_moments(database: Database, start: datetime, end: datetime) ->
         raise InputError("The second moment must be later than the first.")
     moved = Movements()
     async with database.pool.acquire() as connection:
-        async for code, versions in footprint_versions.stream_versions(connection, end):
+        async for code, quantity, versions in footprint_versions.stream_versions(connection, end):
             if versions[0].calculated_at > start and len(versions) > footprint_versions.KEPT:
                 moved.unknown.append(code)
             else:
-                moved.add(_movement(code, versions, start))
+                moved.add(_movement(code, quantity, versions, start))
     return moved
 
 
-def _movement(code: str, versions: Sequence[Version], start: datetime) -> Movement:
+def _movement(
+    code: str, quantity: float | None, versions: Sequence[Version], start: datetime
+) -> Movement:
     """The figure of a product at `start` and in its last version, and the causes in between.
 
     `versions` are all up to the end, earliest first.
@@ -123,11 +125,13 @@ def _movement(code: str, versions: Sequence[Version], start: datetime) -> Moveme
     causes: dict[str, None] = {}
     place = before
     for version in later:
-        causes |= dict.fromkeys(causes_between(place, version))
+        if place is None or has_moved(place, version):
+            causes |= dict.fromkeys(causes_between(place, version))
         place = version
     return Movement(
         code,
         None if before is None else before.emissions_kg_co2e,
         after.emissions_kg_co2e,
         tuple(causes),
+        quantity,
     )

@@ -21,6 +21,7 @@ class Movement:
     before_kg_co2e: float | None
     after_kg_co2e: float | None
     causes: tuple[str, ...] = ()
+    quantity: float | None = None  # pieces a year, as they are known now; None: counted as one
 
     @property
     def moved_kg_co2e(self) -> float:
@@ -28,6 +29,11 @@ class Movement:
         if self.before_kg_co2e is None or self.after_kg_co2e is None:
             return 0.0
         return self.after_kg_co2e - self.before_kg_co2e
+
+    @property
+    def pieces(self) -> float:
+        """By how many pieces the product counts in totals."""
+        return 1.0 if self.quantity is None else self.quantity
 
     @property
     def change(self) -> float:
@@ -42,6 +48,7 @@ class Movement:
             "afterKgCo2e": self.after_kg_co2e,
             "change": self.change,
             "causes": list(self.causes),
+            "quantity": self.quantity,
         }
 
 
@@ -55,7 +62,8 @@ class CauseTotal:
 
 @dataclass(slots=True)
 class Movements:
-    """All products together. Totals are of one unit of each product with a figure in both states.
+    """All products together. Totals are of those that have a figure in both states: the figure of
+    one unit times the same quantity before and after, or times one where none is known.
 
     `added` and `gone` are codes of products with a figure only after or only before. Changes by a
     share of the figure up to `tolerance` do not count as moved.
@@ -63,6 +71,7 @@ class Movements:
 
     tolerance: float = _LEAST_CHANGE
     products: int = 0
+    without_quantity: int = 0
     added: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
@@ -81,13 +90,14 @@ class Movements:
                 self.gone.append(one.code)
             return
         self.products += 1
-        self.before_kg_co2e += one.before_kg_co2e
-        self.after_kg_co2e += one.after_kg_co2e
+        self.without_quantity += one.quantity is None
+        self.before_kg_co2e += one.before_kg_co2e * one.pieces
+        self.after_kg_co2e += one.after_kg_co2e * one.pieces
         if abs(one.change) > self.tolerance:
             self.moved.append(one)
             total = self.causes.setdefault(one.causes, CauseTotal())
             total.products += 1
-            total.moved_kg_co2e += one.moved_kg_co2e
+            total.moved_kg_co2e += one.moved_kg_co2e * one.pieces
 
     @property
     def largest(self) -> list[Movement]:
@@ -100,6 +110,7 @@ class Movements:
         return {
             "products": self.products,
             "moved": len(self.moved),
+            "withoutQuantity": self.without_quantity,
             "added": self.added,
             "gone": self.gone,
             "unknown": self.unknown,

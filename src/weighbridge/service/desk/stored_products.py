@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from weighbridge.carbon.calculate import METHOD_VERSION
+from weighbridge.domain.history import WITH_OWN_FACTORS
 from weighbridge.errors import AnswerError, CalculationError, InputError
 from weighbridge.store.products import stored_product
 from weighbridge.store.stored_detail import read_given
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from weighbridge.carbon.factors import FactorTable
     from weighbridge.domain.answers import Answer, StepName
     from weighbridge.domain.corrections import Correction
+    from weighbridge.domain.history import Cause
     from weighbridge.domain.results import Provenance
     from weighbridge.steps import Steps
     from weighbridge.store.footprints import StoredFootprint
@@ -74,3 +79,24 @@ class StoredWeigher:
             return self._weigher.weigh(stored, given, provenance.answers, active, answered.cost_usd)
         except CalculationError as error:
             raise InputError(f"{answered.code}: {error}") from error
+
+    def with_what_else_moved(self, answered: AnsweredProduct, made: Cause) -> Cause:
+        """What a person did to the product, noting whether that alone moved the figure: weighed by
+        today's method and factors, the answers as they were give the figure as it was.
+        """
+        before = answered.detail["provenance"]
+        table = f"{self.factors.name} {self.factors.version}"
+        is_same = before["factors"].removesuffix(WITH_OWN_FACTORS) == table
+        if (is_same and before["method"] == METHOD_VERSION) or WITH_OWN_FACTORS in before[
+            "factors"
+        ]:
+            return made
+        shown = answered.detail["answers"]
+        try:
+            answers = {step: self.steps.decode(step, answer) for step, answer in shown.items()}
+            again = self.weigh(answered._replace(given=answers), ())
+        except (AnswerError, InputError):
+            return made
+        old = answered.detail["footprint"]["emissions_kg_co2e"]
+        after = again.detail.footprint.emissions_kg_co2e
+        return replace(made, is_alone=math.isclose(after, old, rel_tol=1e-9))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import Conflict, InputError
+from weighbridge.service.views.categories import understood
 from weighbridge.store import listing, queue_state, selections
 from weighbridge.store.listing import Filter, ListPlace, ListRow, Order, Quality
 from weighbridge.store.selections import FoundCounts
@@ -14,9 +15,11 @@ from weighbridge.store.selections import FoundCounts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from weighbridge.store.database import Database
+    from weighbridge.carbon.taxonomy import Taxonomy
+    from weighbridge.store.database import Connection, Database
 
 __all__ = [
+    "Approved",
     "Filter",
     "FoundCounts",
     "ListPage",
@@ -24,6 +27,7 @@ __all__ = [
     "Order",
     "Quality",
     "approve",
+    "approve_codes",
     "categories",
     "codes_of",
     "completed_codes",
@@ -33,10 +37,12 @@ __all__ = [
     "retry",
     "suppliers",
     "take_approval_back",
+    "understood",
 ]
 
 PAGE: Final = 50
 """How many products a page has."""
+_DONE: Final = ProcessingStatus.COMPLETED
 SUPPLIERS: Final = 200
 """How many names of suppliers are offered to choose from; any other can be typed."""
 
@@ -120,10 +126,40 @@ async def remove(database: Database, wanted: Filter, expected: int | None = None
     return deleted
 
 
-async def take_approval_back(database: Database, codes: Sequence[str]) -> int:
-    """Remove the marks of these products as checked; returns how many had one."""
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """How many products of a list of codes were marked or unmarked, and which could not be."""
+
+    count: int
+    unknown: tuple[str, ...]
+    """Codes that no product has."""
+    unfinished: tuple[str, ...]
+    """Codes of products without a figure that could be approved."""
+
+
+async def approve_codes(database: Database, codes: Sequence[str], by: str) -> Approved:
+    """Mark those of these products that are completed as checked, until they change."""
     async with database.transaction() as connection:
-        return await selections.uncheck_codes(connection, codes)
+        count = await selections.check(connection, Filter(codes=tuple(codes)), by)
+        return await _approved(connection, codes, count)
+
+
+async def take_approval_back(database: Database, codes: Sequence[str]) -> Approved:
+    """Take the marks of products back; counted are those that had one."""
+    async with database.transaction() as connection:
+        count = await selections.uncheck_codes(connection, codes)
+        done = await _approved(connection, codes, count)
+        return replace(done, unfinished=())
+
+
+async def _approved(connection: Connection, codes: Sequence[str], count: int) -> Approved:
+    states = await selections.states_of(connection, codes)
+    named = dict.fromkeys(codes)
+    return Approved(
+        count,
+        tuple(code for code in named if code not in states),
+        tuple(code for code in named if states.get(code, _DONE) is not ProcessingStatus.COMPLETED),
+    )
 
 
 async def codes_of(database: Database, wanted: Filter) -> list[str]:
@@ -132,13 +168,16 @@ async def codes_of(database: Database, wanted: Filter) -> list[str]:
         return await selections.codes_of(connection, wanted)
 
 
-async def completed_codes(database: Database, category: str, search: str) -> list[str]:
-    """The codes of the completed products of a category that have `search` in code or name.
+async def completed_codes(
+    database: Database, taxonomy: Taxonomy, category: str, search: str
+) -> list[str]:
+    """The codes of the completed products of a category or subcategory, or with these words in
+    code or name.
 
-    "" for either: any.
+    Raises InputError for a category that there is not.
     """
     wanted = Filter(status=ProcessingStatus.COMPLETED, category=category, search=search)
-    return await codes_of(database, wanted)
+    return await codes_of(database, await understood(database, taxonomy, wanted))
 
 
 async def approve(database: Database, wanted: Filter, by: str) -> int:
