@@ -47,7 +47,12 @@ _SCREENING: Final = "Screening estimate from secondary data, not verified."
 _PRIMARY: Final = (
     "The supplier's own figure as given, not verified; all of it counts as primary data."
 )
+_NO_SPLIT: Final = (
+    "The split into fossil, land and biogenic emissions is unknown: all of the figure is stated as "
+    "fossil, also where part of it is methane of animals or nitrous oxide of fields. "
+)
 _CAVEATS: Final = (
+    f"{_NO_SPLIT}"
     "Data quality ratings are given from "
     "1 to 3 and converted to a scale of 1 to 5. Biogenic CO2 and its uptake count as 0. The fossil carbon "
     "content is not determined; 0 stands where the format asks for a number."
@@ -98,7 +103,7 @@ def as_footprint(row: ResultRow, company: Company, completed_at: datetime) -> di
     footprint = {
         "id": str(uuid.uuid5(IDS, json.dumps([company.name, product_id, pcf], sort_keys=True))),
         "specVersion": SPEC_VERSION,
-        "created": moment_of(completed_at),
+        "created": moment_of(row.calculated_at or completed_at),
         "status": "Active",
         "companyName": company.name,
         "companyIds": list(company.ids),
@@ -172,7 +177,11 @@ def comment_of(row: ResultRow) -> str:
     marks = [
         word for word, is_so in (("SIMULATED", row.simulated), ("RECORDED", row.recorded)) if is_so
     ]
-    made_up = [f"{' AND '.join(marks)} ANSWERS: not a figure to rely on."] if marks else []
+    made_up = []
+    if marks and row.primary_data:
+        made_up = [f"{' AND '.join(marks)} ANSWERS: about the product, not about the figure."]
+    elif marks:
+        made_up = [f"{' AND '.join(marks)} ANSWERS: not a figure to rely on."]
     method = row.provenance and f"Method {row.provenance.method}, factors {row.provenance.factors}."
     low, high = (significant(end or 0.0, 3) for end in (row.low_kg_co2e, row.high_kg_co2e))
     interval = f"95 % range: {low} to {high} kg CO2e."

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.unit.export.result_rows import completed, failed
+from weighbridge.domain.recordings import RECORDED
 from weighbridge.errors import UnsupportedFormat
 from weighbridge.export import checked_format, file_name, open_writer
 from weighbridge.export.pact_2 import as_footprint_2
@@ -187,3 +188,38 @@ def test_version_2_is_written_by_its_own_name(
     document = json.loads(path.read_text(encoding="utf-8"))
     assert [one["specVersion"] for one in document["data"]] == ["2.3.0"]
     assert [one["code"] for one in document["withoutFootprint"]] == ["B"]
+
+
+@pytest.mark.parametrize("as_document", [as_footprint, as_footprint_2])
+def test_a_figure_that_was_computed_anew_says_when(as_document: Any) -> None:
+    row = completed("A")
+    assert row.completed_at is not None
+    later = replace(row, calculated_at=row.completed_at + timedelta(days=3))
+    first, second = (as_document(one, company(), row.completed_at) for one in (row, later))
+    assert datetime.fromisoformat(first["created"]) == row.completed_at
+    assert datetime.fromisoformat(second["created"]) == later.calculated_at
+    assert "updated" not in second
+
+
+@pytest.mark.parametrize("as_document", [as_footprint, as_footprint_2])
+@pytest.mark.parametrize("mark", ["simulated", "recorded"])
+def test_a_suppliers_figure_is_primary_data_whoever_answered(as_document: Any, mark: str) -> None:
+    row = completed("A")
+    assert row.completed_at is not None
+    assert row.provenance is not None
+    changed = (
+        {"simulated": True}
+        if mark == "simulated"
+        else {"simulated": False, "provider": RECORDED}
+    )
+    given = row.provenance.answers["classification"]
+    answers = {"classification": replace(given, **changed)}
+    marked = replace(row, provenance=replace(row.provenance, answers=answers))
+    estimate = as_document(marked, company(), row.completed_at)
+    assert "not a figure to rely on" in estimate["comment"]
+    assert "split into fossil, land and biogenic emissions is unknown" in estimate["comment"]
+    own = replace(marked, primary_data="supplier's figure")
+    stated = as_document(own, company(), row.completed_at)
+    assert float(stated["pcf"]["primaryDataShare"]) == 100
+    assert "rely on" not in stated["comment"]
+    assert mark.upper() in stated["comment"]
