@@ -208,9 +208,7 @@ def test_a_suppliers_figure_is_primary_data_whoever_answered(as_document: Any, m
     assert row.completed_at is not None
     assert row.provenance is not None
     changed = (
-        {"simulated": True}
-        if mark == "simulated"
-        else {"simulated": False, "provider": RECORDED}
+        {"simulated": True} if mark == "simulated" else {"simulated": False, "provider": RECORDED}
     )
     given = row.provenance.answers["classification"]
     answers = {"classification": replace(given, **changed)}
