@@ -83,15 +83,19 @@ def review(
         else:
             out.print(f"Wrote {counted(count, 'product')} to review to {to}", soft_wrap=True)
     elif file is not None:
-        done = run_async(import_workbook(file))
-        for sentence in done.left_out[:MOST_NOTES]:
-            err.print(sentence, style="yellow", markup=False, soft_wrap=True)
-        if (more := len(done.left_out) - MOST_NOTES) > 0:
-            err.print(f"and {counted(more, 'more cell')} of columns that are only shown")
-        if as_json:
-            print_json(done.figures)
-        else:
-            say_figures(done.figures)
+        _print_done(run_async(import_workbook(file)), as_json)
+
+
+def _print_done(done: Reviewed, as_json: bool) -> None:
+    """Print the new figures; on stderr, the cells that were changed in vain."""
+    for sentence in done.left_out[:MOST_NOTES]:
+        err.print(sentence, style="yellow", markup=False, soft_wrap=True)
+    if (more := len(done.left_out) - MOST_NOTES) > 0:
+        err.print(f"and {counted(more, 'more cell')} of columns that are only shown")
+    if as_json:
+        print_json(done.figures)
+    else:
+        say_figures(done.figures)
 
 
 def _check_options(context: typer.Context, *, reads: bool, writes: bool) -> None:
