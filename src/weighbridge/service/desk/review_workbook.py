@@ -217,10 +217,12 @@ def read_edits(path: Path) -> EditsRead:
             raise InputError(_without_sheets(path.name, missing))
         found = EditsRead([], [], [])
         for name in COLUMNS:
-            exported = _Table(f"_{name}", rows(book, sheets[f"_{name}"]), name, _REQUIRED[name])
+            exported = _ReviewSheet(
+                f"_{name}", rows(book, sheets[f"_{name}"]), name, _REQUIRED[name]
+            )
             before = {key: cells for key, _, cells in exported.rows(found.problems)}
             asked = [one for one in (*KEYS[name], *EDITABLE[name]) if one in exported.places]
-            shown = _Table(name, rows(book, sheets[name]), name, asked)
+            shown = _ReviewSheet(name, rows(book, sheets[name]), name, asked)
             seen: set[Key] = set()
             for key, number, cells in shown.rows(found.problems):
                 _compare(name, key, number, cells, before, seen, found)
@@ -262,7 +264,7 @@ def _without_sheets(file: str, missing: Sequence[str]) -> str:
     )
 
 
-class _Table:
+class _ReviewSheet:
     """The rows of a sheet, by the names in its header.
 
     Raises InputError, when it is made, for columns that are missing.
