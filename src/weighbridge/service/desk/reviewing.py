@@ -214,7 +214,9 @@ def _problems_of(
     problems: list[str] = []
     while changes:
         try:
-            work.change(work.read(row), active.get(row["id"], ()), replaced(wanted, changes=changes))
+            work.change(
+                work.read(row), active.get(row["id"], ()), replaced(wanted, changes=changes)
+            )
         except Conflict as error:
             problems.append(str(error))
             starts = [f"{row['code']}: {change.target}: " for change in changes]
