@@ -1,9 +1,8 @@
-"""Corrections of the model's answers: made, taken back, and the footprints computed anew, without a
-call.
+"""Makes corrections of the model's answers, takes them back, and computes the footprints again
+without a call.
 
-All or nothing: one product of a selection that cannot be changed leaves all as they were. The
-products are locked while it happens, so two people cannot correct past each other: the later one is
-told of the earlier correction.
+If one product of a selection cannot be changed, none is. The products are locked meanwhile, so that
+nobody overwrites a correction unseen: the later of two people is told of the earlier one's.
 """
 
 from __future__ import annotations
@@ -63,9 +62,10 @@ _NO_CELLS: Final[Mapping[str, str]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What somebody wants changed. `replace`: also what somebody else has corrected.
+    """The changes that somebody (`by`) wants made, and why.
 
-    `cells`: where a file says so, for messages.
+    `replace` True: also where somebody else has made a correction. `cells` are the cells of a file
+    in which the changes stand, for messages.
     """
 
     changes: tuple[Change, ...]
@@ -77,11 +77,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class CorrectedFigure:
-    """The figure of one product before and after.
+    """The figure of one product before and after a correction.
 
-    `variants` have the answers of this product, and keep them as the model gave them: a correction
-    is of the products that it names. `notes` say what of the correction does not count, why a
-    figure did not move, and which names were taken for which keys.
+    `variants` are products that use the model's answers about this one; the correction does not
+    apply to them. `notes` say which part of the correction does not count, why the figure did not
+    change, and which names were taken for which keys.
     """
 
     code: str
@@ -92,7 +92,10 @@ class CorrectedFigure:
 
 
 class Weighed(NamedTuple):
-    """A portion of products with new figures: plain data, which another process may have made."""
+    """New figures of a portion of products, and the rows to store for them.
+
+    Plain data, because another process may have computed them.
+    """
 
     ids: list[int]
     figures: list[CorrectedFigure]
@@ -101,7 +104,7 @@ class Weighed(NamedTuple):
 
 
 class Correcting(StoredWeigher):
-    """Locked products with their answers and corrections, and the way to new figures."""
+    """Turns requests into corrections of stored answers, and computes footprints with them."""
 
     def change(
         self,
@@ -111,9 +114,10 @@ class Correcting(StoredWeigher):
         *,
         keep_same: bool = False,
     ) -> list[NewCorrection]:
-        """What the request changes about a product.
+        """The corrections that the request makes of a product; `active` are those it has already.
 
-        With `keep_same`, also values that are so already, exactly as given (for own bills).
+        Values that would not change make none, unless `keep_same` (for own bills). Raises
+        InputError or Conflict if the product cannot be corrected so.
         """
         product, given = answered.stored.product, answered.given
         made: list[NewCorrection] = []
@@ -168,7 +172,7 @@ class Correcting(StoredWeigher):
         Raises:
             InputError, Conflict: a change cannot be made.
         """
-        answered, new = self._changes(rows, active, requests)
+        answered, new = self._all_corrections(rows, active, requests)
         holding = {one.id: list(active.get(one.id, ())) for one in answered}
         for each in new:
             holding[each.product_id].append(replace(each.provisional, made_at=at))
@@ -176,14 +180,15 @@ class Correcting(StoredWeigher):
         changed = [one for one in answered if one.id in causes]
         return self._weigh_each(changed, holding, causes)._replace(new=new)
 
-    def _changes(
+    def _all_corrections(
         self,
         rows: Sequence[Row],
         active: Mapping[int, Sequence[Correction]],
         requests: Mapping[str, Request],
     ) -> tuple[list[AnsweredProduct], list[NewCorrection]]:
-        """The products and all their changes, or an InputError that says what is wrong with which
-        products.
+        """(the products with their answers, the corrections that the requests make of them).
+
+        Raises InputError, which names what is wrong with which product.
         """
         answered: list[AnsweredProduct] = []
         found: list[NewCorrection] = []
@@ -206,7 +211,7 @@ class Correcting(StoredWeigher):
         active: Mapping[int, Sequence[Correction]],
         causes: Mapping[int, Cause],
     ) -> Weighed:
-        """New figures of these products.
+        """Compute the figures of these products with their corrections, `active`.
 
         Raises:
             InputError: a corrected value is left out of one of them.
@@ -219,6 +224,7 @@ class Correcting(StoredWeigher):
         active: Mapping[int, Sequence[Correction]],
         causes: Mapping[int, Cause],
     ) -> Weighed:
+        """As `weigh_each`, for products whose answers are read already."""
         made: list[StoredFootprint] = []
         figures: list[CorrectedFigure] = []
         for each in answered:
@@ -239,7 +245,10 @@ class Correcting(StoredWeigher):
     def _refuse_to_pass_over(
         self, code: str, change: Change, active: Sequence[Correction], request: Request
     ) -> None:
-        """Raises Conflict if somebody else corrected the same last, unless `request.replace`."""
+        """Raises Conflict if somebody else made the last correction of the same value.
+
+        Not if `request.replace` is set.
+        """
         earlier = [
             each
             for each in active
@@ -260,7 +269,7 @@ async def correct(
     codes: Sequence[str],
     request: Request,
 ) -> list[CorrectedFigure]:
-    """Make these changes to all these products; returns those whose answers changed.
+    """Make the same changes to all these products; returns the figures of those that changed.
 
     Raises:
         NotFound: there is no such product.
@@ -293,7 +302,7 @@ async def correct_each(
         figures = await recomputation.end()
         await queue_state.announce(connection)
     if figures:
-        await _audit(database, figures, requests)
+        await _record_in_audit(database, figures, requests)
     return [with_notes(figure, taken.get(figure.code, ())) for figure in figures]
 
 
@@ -305,9 +314,9 @@ def with_notes(figure: CorrectedFigure, notes: Sequence[str]) -> CorrectedFigure
 def _understood(
     requests: Mapping[str, Request], steps: Steps
 ) -> tuple[dict[str, Request], dict[str, tuple[str, ...]]]:
-    """The requests with keys in the place of names, and what to say of that, by code.
+    """(the requests with names replaced by keys, notes on these names), both by product code.
 
-    Many products share a request: it is looked at once.
+    Many products share a request; each request is looked at once.
     """
     seen: dict[int, tuple[Request, tuple[str, ...]]] = {}
     for request in requests.values():
@@ -367,26 +376,27 @@ async def corrections_of(database: Database, code: str) -> list[RecordedCorrecti
 
 
 def portions_of(codes: Sequence[str]) -> Iterator[list[str]]:
+    """The codes, each once, in lists of at most `_PORTION`."""
     waiting = iter(dict.fromkeys(codes))
     while portion := list(islice(waiting, _PORTION)):
         yield portion
 
 
 def cells_of(requests: Mapping[str, Request], codes: Sequence[str]) -> dict[str, str]:
-    """The cells of a file that name each of these products."""
+    """The cells of a file that name each of these products, where the requests came from one."""
     return {code: ", ".join(cells) for code in codes if (cells := requests[code].cells)}
 
 
 def refuse_unanswered(
     rows: Sequence[Record], codes: Sequence[str], cells: Mapping[str, str] = _NO_CELLS
 ) -> None:
-    """Raise NotFound or Conflict for codes without a product, or without answers.
+    """Raise NotFound for codes without a product, and Conflict for products without answers.
 
-    `cells`: where a file names the codes.
+    `cells` are the cells of a file that name the codes, for the message.
     """
     refuse_unknown(rows, codes, cells)
     without = [
-        _placed(row["code"], cells)
+        _with_cell(row["code"], cells)
         for row in rows
         if row["status"] != ProcessingStatus.COMPLETED or row["detail"] is None
     ]
@@ -397,21 +407,23 @@ def refuse_unanswered(
         )
 
 
-def _placed(code: str, cells: Mapping[str, str]) -> str:
+def _with_cell(code: str, cells: Mapping[str, str]) -> str:
+    """The code, with the cells of a file that name it, if any."""
     return f"{code} ({cells[code]})" if code in cells else code
 
 
 def refuse_unknown(
     rows: Sequence[Record], codes: Sequence[str], cells: Mapping[str, str] = _NO_CELLS
 ) -> None:
-    """Raise NotFound for codes without a product."""
+    """Raise NotFound for codes without a product; `cells` as in `refuse_unanswered`."""
     known = {row["code"] for row in rows}
-    if missing := [_placed(code, cells) for code in codes if code not in known]:
+    if missing := [_with_cell(code, cells) for code in codes if code not in known]:
         are = "is no product" if len(missing) == 1 else "are no products"
         raise NotFound(f"There {are} {listed(missing, _REPORTED)}.")
 
 
 def causes_of(new: Sequence[NewCorrection]) -> dict[int, Cause]:
+    """For each corrected product, by id, the cause that its history gives for the new figure."""
     made: dict[int, Cause] = {}
     for each in new:
         so_far = made.get(each.product_id)
@@ -423,8 +435,9 @@ def causes_of(new: Sequence[NewCorrection]) -> dict[int, Cause]:
 
 
 class Recomputation:
-    """New figures of locked products, a portion at a time: some are weighed while PostgreSQL writes
-    those before.
+    """Computes and stores new figures of locked products, portion by portion.
+
+    Some portions are computed while PostgreSQL writes those before.
     """
 
     def __init__(self, connection: Connection, weighing: Weighing[Correcting]) -> None:
@@ -439,9 +452,9 @@ class Recomputation:
         active: Mapping[int, Sequence[Correction]],
         requests: Mapping[str, Request],
     ) -> None:
-        """Correct and weigh these.
+        """Correct these products and compute their figures.
 
-        Raises InputError and Conflict for a product of this portion or of one before.
+        Raises InputError or Conflict for a product of this portion or of one before.
         """
         wanted = {row["code"]: requests[row["code"]] for row in rows}
         plain = [dict(row) for row in rows]
@@ -450,10 +463,10 @@ class Recomputation:
         await self._begin(rows, run)
 
     async def add(self, rows: Sequence[Record], made: Mapping[int, Cause]) -> None:
-        """Weigh these. `made` has the cause of each product's new figure; a corrected value must
-        show in that figure.
+        """Compute the figures of these products; `made` has the cause of each by product id.
 
-        Raises InputError for a product of this portion or of one before.
+        Raises InputError if a corrected value is left out of a figure, perhaps one of a portion
+        before.
         """
         if rows:
             active = await corrections.active(self._connection, [row["id"] for row in rows])
@@ -463,8 +476,9 @@ class Recomputation:
             await self._begin(rows, run)
 
     async def _begin(self, rows: Sequence[Record], run: Coroutine[Any, Any, Weighed]) -> None:
+        """Start computing a portion; if enough are under way, store the earliest."""
         weighing = asyncio.ensure_future(run)
-        weighing.add_done_callback(_look)
+        weighing.add_done_callback(_retrieve_error)
         ids = [row["id"] for row in rows]
         variants = await corrections.sharing_answers(self._connection, ids)
         self._waiting.append(_Portion(variants, weighing))
@@ -472,13 +486,13 @@ class Recomputation:
             await self._write(self._waiting.popleft())
 
     async def end(self) -> list[CorrectedFigure]:
-        """Write what is not written yet; returns all figures."""
+        """Store the figures that are not stored yet; returns all figures before and after."""
         while self._waiting:
             await self._write(self._waiting.popleft())
         return self._figures
 
     async def _write(self, portion: _Portion) -> None:
-        """Store the portion's figures. What was checked before is unchecked."""
+        """Store the portion's figures, and remove the marks of its products as checked."""
         weighed = await portion.weighing
         if not weighed.ids:
             return
@@ -492,28 +506,38 @@ class Recomputation:
 
 
 class _Portion(NamedTuple):
+    """A portion whose figures are being computed, and the variants of its products by id."""
+
     variants: Mapping[int, Sequence[str]]
     weighing: asyncio.Future[Weighed]
 
 
-def _look(weighing: asyncio.Future[Weighed]) -> None:
-    """Where something else has failed, nobody asks for this portion's error any more."""
+def _retrieve_error(weighing: asyncio.Future[Weighed]) -> None:
+    """Retrieve the error of a portion, since asyncio logs errors that nobody retrieves.
+
+    If something else has failed, nobody awaits this portion any more.
+    """
     if not weighing.cancelled():
         weighing.exception()
 
 
 def _refuse_left_out(code: str, new: StoredFootprint, targets: Collection[str]) -> None:
-    """Two changes that are sound one by one can exclude each other."""
+    """Raises InputError if the new figure leaves out one of these corrected values.
+
+    Two changes that are possible one by one can exclude each other.
+    """
     for note in new.detail.footprint.notes:
         for target in targets:
             if note.startswith(f"{NOT_APPLIED}{target} "):
                 raise InputError(f"{code}: {target}: {note}")
 
 
-async def _audit(
+async def _record_in_audit(
     database: Database, figures: Sequence[CorrectedFigure], requests: Mapping[str, Request]
 ) -> None:
-    """One audit entry for all of them; it names the product only if there is just one."""
+    """Write one entry of the audit log for all products; its subject is the only one, if just
+    one.
+    """
     only = figures[0].code if len(figures) == 1 else None
     first = requests[figures[0].code]
     detail = {

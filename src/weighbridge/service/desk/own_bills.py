@@ -1,8 +1,8 @@
-"""Own bills of materials take the place of the model's: corrections of the whole bill, which hold
-for products that wait to be processed too.
+"""Replaces the model's bills of materials by own ones: by corrections of the whole bill, which also
+apply to products that are not processed yet.
 
-The model is asked all the same, and its bill stays beside the own one: what the category needs and
-how the two differ stays visible, and a bill that is taken back costs no new call.
+The model is still asked, and its bill is kept beside the own one: the two can be compared, and
+taking the own bill back needs no new call.
 """
 
 from __future__ import annotations
@@ -48,13 +48,14 @@ _NAMED: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class BillsGiven:
-    """What became of a file of own bills."""
+    """What was done with the own bills of a file."""
 
     figures: tuple[CorrectedFigure, ...]
     """Figures of products that are processed already, recomputed with the bill."""
     waiting: tuple[str, ...]
     """Codes of products not processed yet; their bill is used once they are."""
     unchanged: tuple[str, ...]
+    """Codes of products that had the same own bill already."""
     notes: tuple[str, ...] = ()
     """Which names of the file were taken for which keys."""
 
@@ -66,12 +67,12 @@ async def give_bills(
     given: OwnBills,
     request: Request,
 ) -> BillsGiven:
-    """Put these bills in the place of the model's, and of own ones given before: all, or none.
+    """Replace the model's bills, and own ones given before, by these; all or none.
 
     Raises:
         NotFound: there is no such product.
-        Conflict: somebody else has corrected the bill; `request.replace` does it all the same.
-        InputError: names the products whose bill cannot be, and why.
+        Conflict: somebody else has corrected the bill, and `request.replace` is not set.
+        InputError: names the products whose bill cannot be used, and why.
     """
     work = Correcting(factors, steps)
     bills = given.bills
@@ -86,10 +87,10 @@ async def give_bills(
             changed = [
                 row
                 for row in rows
-                if _changes_of(bills[row["code"]]) != _given_before(active.get(row["id"], ()))
+                if _changes_of(bills[row["code"]]) != _bill_changes(active.get(row["id"], ()))
             ]
             unchanged += [row["code"] for row in rows if row not in changed]
-            new = await _replace(connection, work, changed, active, given, request)
+            new = await _replace_bills(connection, work, changed, active, given, request)
             made = causes_of([each for each in new if not _is_fact(each.change)])
             answered = [row for row in changed if _is_answered(row) and row["id"] in made]
             await recomputation.add(answered, made)
@@ -108,7 +109,7 @@ async def give_bills(
     return BillsGiven(tuple(figures), tuple(waiting), tuple(unchanged), given.notes)
 
 
-async def _replace(
+async def _replace_bills(
     connection: Connection,
     work: Correcting,
     rows: Sequence[Record],
@@ -116,7 +117,7 @@ async def _replace(
     given: OwnBills,
     request: Request,
 ) -> list[NewCorrection]:
-    """Withdraw what was said of these bills before, and record the new ones.
+    """Withdraw earlier corrections of these bills, and store the new ones; returns the new ones.
 
     Raises Conflict naming every bill that somebody else has corrected, and where the file has it.
     """
@@ -137,13 +138,13 @@ async def _replace(
         raise Conflict(capped(problems))
     if old:
         await corrections.withdraw(connection, old, request.by)
-    new = await asyncio.to_thread(_new, work, rows, kept, given, request)
+    new = await asyncio.to_thread(_new_corrections, work, rows, kept, given, request)
     if new:
         await corrections.insert(connection, new)
     return new
 
 
-def _new(
+def _new_corrections(
     work: Correcting,
     rows: Sequence[Record],
     kept: Mapping[int, Sequence[Correction]],
@@ -163,7 +164,9 @@ def _new(
         lines = given.bills[row["code"]]
         changes = _changes_of(lines)
         if not _is_answered(row):
-            found += [_unanswered(row["id"], change, lines, request) for change in changes]
+            found += [
+                _unchecked_correction(row["id"], change, lines, request) for change in changes
+            ]
             continue
         sure = tuple(change for change in changes if not _is_fact(change))
         whole = Request(sure, request.by, request.reason, replace=True)
@@ -174,7 +177,7 @@ def _new(
             where = given.places.get(row["code"])
             problems += [f"{where}: {one}" if where else one for one in str(error).splitlines()]
         facts = (change for change in changes if _is_fact(change))
-        found += [_unanswered(row["id"], change, lines, request) for change in facts]
+        found += [_unchecked_correction(row["id"], change, lines, request) for change in facts]
     if problems:
         raise InputError(capped(problems))
     return found
@@ -188,7 +191,9 @@ def capped(problems: Sequence[str]) -> str:
 
 
 def _changes_of(lines: Sequence[OwnLine]) -> tuple[Change, ...]:
-    """The whole bill, and what is done to each line and known of it where the file says it."""
+    """The changes that make these lines the bill: of all lines, then of their processes, then of
+    what is known of the processes, as far as the file has them.
+    """
     bill = Change(BillOfMaterials.step, (_LINES,), [line.as_value() for line in lines])
     worked = (
         Change(ManufacturingProcesses.step, (_LINES, str(number)), list(line.processes))
@@ -204,28 +209,35 @@ def _changes_of(lines: Sequence[OwnLine]) -> tuple[Change, ...]:
 
 
 def _is_fact(change: Change) -> bool:
-    """Of processes that the file may leave to the model: whether there are any, the footprint
-    says.
+    """Whether a change is of what is known of a line's processes, such as their country.
+
+    The file may leave the processes themselves to the model, so such a change may not apply.
     """
     return change.step == ManufacturingProcesses.step and len(change.path) > 2
 
 
-def _given_before(active: Sequence[Correction]) -> tuple[Change, ...]:
+def _bill_changes(active: Sequence[Correction]) -> tuple[Change, ...]:
+    """The changes of the bill among a product's corrections."""
     return tuple(each.change for each in active if _is_of_bill(each.change))
 
 
 def _is_of_bill(change: Change) -> bool:
+    """Whether a change is of the lines of a bill or of their processes."""
     steps = (BillOfMaterials.step, ManufacturingProcesses.step)
     return change.step in steps and change.path[:1] == (_LINES,)
 
 
-def _unanswered(
+def _unchecked_correction(
     product_id: int, change: Change, lines: Sequence[OwnLine], request: Request
 ) -> NewCorrection:
-    """There is no answer yet that it could be checked against: the bill applies once there is."""
+    """A correction that is stored without being checked, because there is no answer yet.
+
+    It applies once there is one.
+    """
     anchor = lines[int(change.path[1]) - 1].material if len(change.path) > 1 else None
     return NewCorrection(product_id, change, anchor, None, change.value, request.by, request.reason)
 
 
 def _is_answered(row: Record) -> bool:
+    """Whether a product is completed, so that its answers are stored."""
     return row["status"] == ProcessingStatus.COMPLETED and row["detail"] is not None

@@ -1,4 +1,5 @@
-"""Old answers weighed again with the present method, factors and corrections. No call is made.
+"""Computes footprints again from the stored answers, with the present method, factors and
+corrections. No call is made.
 
 Products are taken in order of id, in portions with a transaction each: a recomputation that is
 interrupted has done its portions whole or not at all, and doing it again finishes the rest.
@@ -40,14 +41,15 @@ CALCULATION: Final = "the calculation"
 LARGEST: Final = 20
 _PORTION: Final = 200
 _LEAST_CHANGE: Final = 1e-9
-"""Share of a figure below which a change is rounding."""
+"""A change by a smaller share of the figure is rounding."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecomputedProduct:
-    """One product before and after. `after` is None where there is no figure, with a `problem`.
+    """The figure of one product before and after; None after if there is none, because of a
+    `problem`.
 
-    `causes` say what is other than it was when the figure before was computed.
+    `causes` say what has changed since the figure before was computed.
     """
 
     code: str
@@ -58,20 +60,23 @@ class RecomputedProduct:
 
     @property
     def change(self) -> float:
-        """By how much of itself the figure moved: 0.25 is a quarter more."""
+        """The relative change of the figure, 0.25 for a quarter more; 0 without a figure after."""
         if self.after_kg_co2e is None:
             return 0.0
         return (self.after_kg_co2e - self.before_kg_co2e) / (abs(self.before_kg_co2e) or 1.0)
 
     @property
     def has_moved(self) -> bool:
-        """Whether the figure is another one."""
+        """Whether the figure has changed by more than rounding."""
         return abs(self.change) > _LEAST_CHANGE
 
 
 @dataclass(slots=True)
 class RecomputeSummary:
-    """What became of all of them. `largest` are those that moved most."""
+    """The result of a recomputation. `largest` are the products whose figures changed most.
+
+    `causes` counts the changed products by cause; `changes` are their relative changes.
+    """
 
     products: int = 0
     moved: int = 0
@@ -84,7 +89,7 @@ class RecomputeSummary:
     changes: list[float] = field(default_factory=list)
 
     def add(self, done: Sequence[RecomputedProduct]) -> None:
-        """Count a portion."""
+        """Add the products of a portion."""
         self.products += len(done)
         for one in done:
             if one.after_kg_co2e is None:
@@ -102,11 +107,11 @@ class RecomputeSummary:
 
     @property
     def median_change(self) -> float:
-        """Of those that moved, up or down: half moved less, half more."""
+        """The median of the relative changes, whether up or down, of figures that changed."""
         return median(map(abs, self.changes)) if self.changes else 0.0
 
     def as_document(self) -> dict[str, Any]:
-        """As the API and `--json` give it."""
+        """The result as JSON for the API and `--json`."""
         return {
             "products": self.products,
             "moved": self.moved,
@@ -130,7 +135,7 @@ class RecomputeSummary:
 
 
 async def completed_ids(database: Database, codes: Sequence[str] | None = None) -> list[int]:
-    """The products that can be weighed again: all that are completed, or those of these codes.
+    """The ids of the products to recompute: all completed ones, or those with these codes.
 
     Raises:
         NotFound: names codes of which there is no completed product.
@@ -151,7 +156,10 @@ async def recompute(
     dry_run: bool = False,
     by: str = "",
 ) -> AsyncIterator[list[RecomputedProduct]]:
-    """Weigh these products again. Yields portion by portion; with `dry_run` nothing is stored."""
+    """Recompute the products with these ids, and yield the results portion by portion.
+
+    With `dry_run` nothing is stored. `by` is who asked for it, for the products' history.
+    """
     cause = Cause(CauseKind.RECOMPUTED, by)
     running: deque[asyncio.Task[list[RecomputedProduct]]] = deque()
     async with weighing_beside(StoredWeigher(factors, steps), len(ids)) as weighing:
@@ -178,6 +186,7 @@ async def _recompute_portion(
     *,
     dry_run: bool,
 ) -> list[RecomputedProduct]:
+    """Recompute a portion in one transaction; returns each product before and after."""
     async with database.transaction() as connection:
         rows = [dict(row) for row in await corrections.lock_weighed(connection, ids)]
         active = await corrections.active(connection, ids)
@@ -190,7 +199,7 @@ async def _recompute_portion(
 
 
 async def record_recomputation(database: Database, by: str, summary: RecomputeSummary) -> None:
-    """Write the entry of the audit log."""
+    """Write the entry of the audit log on a recomputation."""
     detail = {
         "products": summary.products,
         "moved": summary.moved,
@@ -201,7 +210,10 @@ async def record_recomputation(database: Database, by: str, summary: RecomputeSu
 
 
 class _Weighed(NamedTuple):
-    """A portion, as another process may have made it: each product, and what there is to write."""
+    """The recomputed products of a portion, the rows to store, and the ids of those that changed.
+
+    Plain data, because another process may have computed them.
+    """
 
     done: list[RecomputedProduct]
     rows: FootprintRows
@@ -214,7 +226,7 @@ def _weigh(
     active: Mapping[int, Sequence[Correction]],
     cause: Cause,
 ) -> _Weighed:
-    """Only what differs from before is to be written."""
+    """Compute the figures of these products again; only those that changed are to be stored."""
     found: list[RecomputedProduct] = []
     changed: list[StoredFootprint] = []
     moved: list[int] = []
@@ -240,7 +252,7 @@ def _weigh(
 
 
 def _causes(stored: Mapping[str, Any], new: StoredFootprint) -> tuple[str, ...]:
-    """What differs between what the stored figure was computed by, and the new one."""
+    """What has changed since the stored figure was computed: method, factors or answers."""
     before, now = stored["provenance"], new.detail.provenance
     causes = []
     if before["method"] != now.method:

@@ -1,4 +1,4 @@
-"""Completed products as they are stored, and the way to new figures for them."""
+"""Computes new footprints of completed products from their stored answers."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 
 
 class AnsweredProduct(NamedTuple):
-    """A product with the model's own answers, and the figure that it has now."""
+    """A product with the model's own answers, uncorrected, and the figure that it has now."""
 
     stored: StoredProduct
     given: Mapping[StepName, Answer]
     provenance: Provenance
     cost_usd: float
     detail: Mapping[str, Any]
-    """As it is stored: `footprints.detail`."""
+    """The stored figure, as in the column `footprints.detail`."""
 
     @property
     def id(self) -> int:
-        """The number of the product."""
+        """The product's id in the database."""
         return self.stored.id
 
     @property
@@ -50,7 +50,7 @@ class AnsweredProduct(NamedTuple):
 
 
 class StoredWeigher:
-    """Weighs products by the answers that they already have."""
+    """Computes footprints of completed products from their stored answers."""
 
     def __init__(self, factors: FactorTable, steps: Steps) -> None:
         self._weigher = Weigher(factors, steps)
@@ -58,9 +58,9 @@ class StoredWeigher:
         self.factors = factors
 
     def read(self, row: Row) -> AnsweredProduct:
-        """The product in a row of `store.corrections` that has a detail.
+        """The product in a row of `store.corrections`, which must have a detail.
 
-        Raises InputError when one of its answers cannot be read any more.
+        Raises InputError if one of its answers can no longer be read.
         """
         detail = orjson.loads(row["detail"])
         stored, provenance = read_given(detail)
@@ -73,7 +73,7 @@ class StoredWeigher:
         return AnsweredProduct(stored_product(row), given, provenance, row["cost_usd"], detail)
 
     def weigh(self, answered: AnsweredProduct, active: Sequence[Correction]) -> StoredFootprint:
-        """The figure with these corrections. Raises InputError when there is none."""
+        """The footprint with these corrections. Raises InputError if it cannot be computed."""
         stored, given, provenance = answered.stored, answered.given, answered.provenance
         try:
             return self._weigher.weigh(stored, given, provenance.answers, active, answered.cost_usd)

@@ -1,8 +1,8 @@
-"""What a figure would be with another material, country or recycled share. Nothing is stored, and
-no call is made.
+"""Computes what figures would be with another material, country or recycled share. Nothing is
+stored, and no call is made.
 
-The products are weighed twice by the answers that they have, as they are corrected: as they are,
-and as they would be. Both go by today's method and factors, so that only the supposition differs.
+Each product is computed twice from its corrected answers: as it is, and with the supposition. Both
+times with the present method and factors, so that only the supposition makes a difference.
 """
 
 from __future__ import annotations
@@ -44,8 +44,10 @@ _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Supposition:
-    """What is to be otherwise: materials (what is in the bill now → what takes its place), the
-    country of origin, the recycled part of the mass (0 to 1).
+    """What is supposed to be different.
+
+    `materials` has the replacement of each material, or family of materials, in the bill;
+    `recycled_share` is from 0 to 1. None: as it is.
     """
 
     materials: Mapping[str, str] = field(default_factory=dict)
@@ -55,7 +57,7 @@ class Supposition:
 
 @dataclass(frozen=True, slots=True)
 class SupposedFigure:
-    """One product as it is and as it would be. `notes` are those that come with the change."""
+    """The figure of one product as it is, and with the supposition; `notes` are new with it."""
 
     code: str
     before_kg_co2e: float
@@ -65,43 +67,40 @@ class SupposedFigure:
 
     @property
     def difference_kg_co2e(self) -> float:
-        """What the change adds; below 0: what it saves."""
+        """The figure with the supposition minus the present one; below 0: what would be saved."""
         return self.after_kg_co2e - self.before_kg_co2e
 
     @property
     def change(self) -> float:
-        """The same as a part of the figure: 0.25 is a quarter more."""
+        """The difference as a share of the present figure: 0.25 is a quarter more."""
         return self.difference_kg_co2e / (abs(self.before_kg_co2e) or 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Supposed:
-    """All of them: for one unit of each, and for the quantities of a year where they are known.
-
-    `notes` are those on the supposition itself.
-    """
+    """The figures of all products, with totals; `notes` are on the supposition itself."""
 
     products: tuple[SupposedFigure, ...]
     notes: tuple[str, ...] = ()
 
     @property
     def before_kg_co2e(self) -> float:
-        """As they are."""
+        """The present figures of one unit of each product, added up."""
         return math.fsum(one.before_kg_co2e for one in self.products)
 
     @property
     def after_kg_co2e(self) -> float:
-        """As they would be."""
+        """The figures with the supposition of one unit of each product, added up."""
         return math.fsum(one.after_kg_co2e for one in self.products)
 
     @property
     def with_quantity(self) -> int:
-        """How many say how many are sold or bought in a year."""
+        """How many of the products have a quantity: the pieces sold or bought in a year."""
         return sum(one.quantity is not None for one in self.products)
 
     @property
     def yearly_difference_kg_co2e(self) -> float | None:
-        """In a year, over the products whose quantity is known; None where none is."""
+        """The difference times the quantity, added up over products with one; None without any."""
         if not self.with_quantity:
             return None
         return math.fsum(one.difference_kg_co2e * (one.quantity or 0.0) for one in self.products)
@@ -114,7 +113,7 @@ async def what_if(
     codes: Sequence[str],
     supposed: Supposition,
 ) -> Supposed:
-    """The figures of these products as they are, and as they would be.
+    """The figures of these products as they are, and with the supposition.
 
     Raises:
         InputError: says what of the supposition cannot be, or that no product has the material.
@@ -134,13 +133,14 @@ async def what_if(
 
 
 def _portions(codes: Sequence[str]) -> Iterator[list[str]]:
+    """The codes, each once, in lists of at most `_PORTION`."""
     waiting = iter(dict.fromkeys(codes))
     while portion := list(islice(waiting, _PORTION)):
         yield portion
 
 
 class _Supposing:
-    """A supposition whose words are understood, and where its materials were found."""
+    """Computes figures with a supposition; remembers which of its materials no product had."""
 
     def __init__(self, factors: FactorTable, steps: Steps, supposed: Supposition) -> None:
         """Check the supposition against the factors.
@@ -151,20 +151,20 @@ class _Supposing:
         self._work = StoredWeigher(factors, steps)
         self._steps = steps
         self._factors = factors
-        self._country = None if supposed.country is None else _country(supposed.country)
-        self._recycled_share = _share(supposed.recycled_share)
+        self._country_code = None if supposed.country is None else _country_code(supposed.country)
+        self._recycled_share = _valid_share(supposed.recycled_share)
         names = {key: factor.name for key, factor in factors.materials.items()}
         families = {factor.family: factor.family for factor in factors.materials.values()}
         self._materials: dict[str, str] = {}
         taken: dict[str, str] = {}
         for old, new in supposed.materials.items():
-            before, after = _known(old, names | families), _known(new, names)
+            before, after = _key_of(old, names | families), _key_of(new, names)
             self._materials[before] = after
             taken |= {text: key for text, key in ((old, before), (new, after)) if text != key}
         self.notes = said_of(taken)
         self._unused = set(self._materials)
         self._seen: dict[str, None] = {}
-        if not (self._materials or self._country or self._recycled_share is not None):
+        if not (self._materials or self._country_code or self._recycled_share is not None):
             raise InputError(
                 "Nothing is supposed. Give a material to replace, a country or a recycled share."
             )
@@ -175,6 +175,7 @@ class _Supposing:
         return [self._figure(row, active.get(row["id"], ())) for row in rows]
 
     def refuse_unused(self) -> None:
+        """Raises InputError if a material to replace was in no product's bill."""
         if self._unused:
             raise InputError(
                 f"None of these products has {', '.join(sorted(self._unused))} in its bill of "
@@ -182,7 +183,7 @@ class _Supposing:
             )
 
     def _figure(self, row: Record, active: Sequence[Correction]) -> SupposedFigure:
-        """The product weighed as it is and as supposed, with the notes that are new by that."""
+        """The figure of a product as it is and with the supposition, and the notes that are new."""
         answered = self._work.read(row)
         product = answered.stored.product
         before = self._work.weigh(answered, active).detail.footprint
@@ -190,13 +191,16 @@ class _Supposing:
         if self._recycled_share is not None:
             facts = replace(facts, recycled_share=self._recycled_share)
         other = replace(
-            product, facts=facts, country_of_origin=self._country or product.country_of_origin
+            product, facts=facts, country_of_origin=self._country_code or product.country_of_origin
         )
         subject = Subject(product, corrected(product, answered.given, active, self._steps).answers)
         exchanged = (*active, *self._exchanges(subject))
         supposed = answered._replace(stored=replace(answered.stored, product=other))
         after = self._work.weigh(supposed, exchanged).detail.footprint
-        notes = (*self._elsewhere(subject, after), *self._as_supposed(_new_notes(before, after)))
+        notes = (
+            *self._unmoved_by_country(subject, after),
+            *self._as_supposed(_new_notes(before, after)),
+        )
         return SupposedFigure(
             product.code,
             before.emissions_kg_co2e,
@@ -205,15 +209,15 @@ class _Supposing:
             notes,
         )
 
-    def _elsewhere(self, subject: Subject, after: Footprint) -> Iterator[str]:
-        """What another country of origin does not move."""
-        if self._country is None or after.supplier is not None:
+    def _unmoved_by_country(self, subject: Subject, after: Footprint) -> Iterator[str]:
+        """Notes on what another country of origin does not change."""
+        if self._country_code is None or after.supplier is not None:
             return
         published = next((r for r in after.routes if r.name is RouteName.CLASS), None)
         if published is not None and published.weight > 0:
             yield (
                 f"unchanged: published figures of such products ({published.weight:.0%} of the figure), "
-                "which are the same wherever it is made; the country moves the bill of materials alone"
+                "which are the same wherever it is made; the country changes only the figure by the bill of materials"
             )
         made = subject.answer(ManufacturingProcesses)
         known = [use for use in made.uses if use.known.country] if made else []
@@ -224,10 +228,10 @@ class _Supposing:
                 f"({', '.join(where)})"
             )
         elif made and not made.uses:
-            yield "unchanged: nothing is done to its materials that takes energy of a country"
+            yield "unchanged: no process with energy from a country is applied to its materials"
 
     def _as_supposed(self, notes: Sequence[str]) -> list[str]:
-        """Notes speak of the catalogue where the supposition has taken its place."""
+        """The notes with the supposed recycled share no longer called one of the catalogue."""
         if self._recycled_share is None:
             return list(notes)
         return [
@@ -238,7 +242,7 @@ class _Supposing:
         ]
 
     def _exchanges(self, subject: Subject) -> Iterator[Correction]:
-        """Each line of such a material, as a correction to the other."""
+        """A correction for each line of the bill whose material is to be replaced."""
         bill = subject.answer(BillOfMaterials)
         for number, line in enumerate(bill.lines if bill else (), start=1):
             self._seen[line.material] = None
@@ -250,12 +254,13 @@ class _Supposing:
 
 
 def _exchange(number: int, old: str, new: str) -> Correction:
+    """A correction that replaces the material of a line; it is never stored."""
     change = Change(BillOfMaterials.step, ("lines", str(number), "material"), new)
     return Correction(0, change, None, old, new, "", "", _NEVER)
 
 
 def _new_notes(before: Footprint, after: Footprint) -> tuple[str, ...]:
-    """What is said of the supposed figure alone, without the suppositions themselves."""
+    """The notes that only the figure with the supposition has, most important first; at most 5."""
     notes = [n for n in after.notes if n not in before.notes and not n.startswith("corrected: ")]
     if after.supplier is not None:
         notes.insert(0, "unchanged: the supplier's own figure is used, not the bill of materials")
@@ -263,7 +268,8 @@ def _new_notes(before: Footprint, after: Footprint) -> tuple[str, ...]:
     return tuple([*refused, *(note for note in notes if note not in refused)][:_MOST_NOTES])
 
 
-def _known(text: str, names: Mapping[str, str]) -> str:
+def _key_of(text: str, names: Mapping[str, str]) -> str:
+    """The key of a material or family by key or name; raises InputError if it is not known."""
     found = find_key(text, names)
     if found is None:
         meant = did_you_mean([text], names) or " The bills of materials have the known names."
@@ -271,7 +277,8 @@ def _known(text: str, names: Mapping[str, str]) -> str:
     return found
 
 
-def _country(text: str) -> str:
+def _country_code(text: str) -> str:
+    """The code of a country; raises InputError if it is not known."""
     read = read_country(text)
     if read.code is None:
         raise InputError(
@@ -280,14 +287,15 @@ def _country(text: str) -> str:
     return read.code
 
 
-def _share(value: float | None) -> float | None:
+def _valid_share(value: float | None) -> float | None:
+    """The share as it is; raises InputError unless it is from 0 to 1 or None."""
     if value is not None and not 0 <= value <= 1:
         raise InputError(f"The recycled share is {value:g}; it must be from 0 to 1.")
     return value
 
 
 def as_document(found: Supposed) -> dict[str, Any]:
-    """As the API and `--json` give it."""
+    """The figures as JSON for the API and `--json`."""
     return {
         "products": [
             {
