@@ -63,8 +63,8 @@ NOT_RECORDED: Final = frozenset(
         "end_factors",
     }
 )
-"""Routes for which no entry is written here: they change nothing although they are POST requests,
-or their service writes the entry itself.
+"""Routes for which nothing is written to the audit log here: they change nothing although they are
+POST requests, or their service writes the entry itself.
 """
 
 

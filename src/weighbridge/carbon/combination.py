@@ -40,7 +40,7 @@ DISAGREE_BEYOND: Final = 3.0
 _DOMINANT: Final = 2 / 3
 """A route with at least this weight is said to decide."""
 _DISAGREEMENT_COUNTED: Final = 0.25
-"""The share of the variance from the routes' disagreement that is added to the range."""
+"""The share of the variance between the routes that is added to that of the combined figure."""
 _CLASS_ERROR: Final = 0.3
 """Logarithmic spread for what all makers of a kind may have wrong alike."""
 _RATING_FOR_MISSING_PART: Final = 0.25

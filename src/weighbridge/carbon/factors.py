@@ -437,7 +437,8 @@ def _check_energy_range(where: str, ranged: RangedValue) -> None:
     """
     _check_range(where, ranged)
     _require(
-        ranged.low > 0 or ranged.high == 0, f"{where}: low must be above 0, or all three be 0."
+        ranged.low > 0 or ranged.high == 0,
+        f"{where}: low must be above 0, or value, low and high must all be 0.",
     )
 
 

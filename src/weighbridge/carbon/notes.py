@@ -48,7 +48,9 @@ _QUANTITY: Final = re.compile(
 )
 """An amount in a name: "500 g", "2,5 kg", "6 x 33 cl"; not "160 g/m²" or "160 gsm"."""
 _GIGA: Final = "G"
-"""In names of electronics gigabytes ("16G") or a generation of networks ("4G"), never grams."""
+"""A number with "G" in the name of a device means gigabytes ("16G") or a generation of networks
+("4G"), never grams.
+"""
 _KG: Final = {"kg": 1.0, "g": 1e-3}
 _KG_OF_LIQUID: Final = {"l": 1.0, "cl": 1e-2, "ml": 1e-3}
 """Unit in a name → kilograms, one litre taken as one kilogram."""

@@ -65,7 +65,9 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
     async for part in request.stream():
         body += part
         if len(body) > limit_bytes:
-            raise InputError(f"The request is larger than {limit_bytes:,} bytes.")
+            raise InputError(
+                f"The request is larger than {limit_bytes:,} bytes. Send less of it at once."
+            )
     return bytes(body)
 
 

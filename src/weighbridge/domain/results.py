@@ -91,7 +91,8 @@ class DataQuality:
 
 
 _IN_PART: Final = "answered with "
-"""First words of the reason that `shown_in_part_reason` gives."""
+"""First words of the reason that `shown_in_part_reason` gives; such a reason is recognised by them.
+"""
 
 
 def shown_in_part_reason(pictures: int, missing: Sequence[str]) -> str:

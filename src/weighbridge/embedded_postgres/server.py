@@ -60,7 +60,9 @@ ENDING_LIMIT_S: Final = 60.0
 REST_S: Final = 2.0
 """Time after a failed start before the next is tried."""
 COPIED: Final = "copied-while-in-use"
-"""Name of the file that marks a copy made while the original was in use."""
+"""Name of the file that marks a data directory as a copy that was made while the server of the
+original ran.
+"""
 
 
 class EmbeddedServer:

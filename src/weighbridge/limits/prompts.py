@@ -15,9 +15,11 @@ WELL_BELOW: Final = 0.8
 the languages of most catalogues.
 """
 CALLS: Final = 4
-"""Number of calls in a row with the same count that is enough evidence."""
+"""After so many calls in a row for which the server counts the same number of prompt tokens, the
+prompts are taken to be cut.
+"""
 CALLS_AT_ROUND_COUNT: Final = 2
-"""Number of such calls that is enough if the count is a usual context size."""
+"""After so many, if that number is a usual context size."""
 ROUND: Final = 128
 """Usual context sizes are multiples of this."""
 DIFFERENT: Final = 8

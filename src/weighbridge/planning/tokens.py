@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from weighbridge.domain.calls import CallRequest
 
 REMEMBERED_TEXTS: Final = 32_768
-"""Number of texts whose token counts are remembered: more than the backlog has products. Takes a
-few megabytes.
+"""Number of texts whose token counts are remembered: more than there are products whose groups are
+being packed at one time. Takes a few megabytes.
 """
 _CUT: Final = re.compile(r'"(?:code|weight_kg)(?=":)')
 

@@ -18,7 +18,7 @@ from weighbridge.domain.batches import BatchStatus, RemoteBatch, ResultFile, Res
 from weighbridge.domain.calls import Lane
 from weighbridge.errors import EmptyReply, ModelUnknown, NoBatchApi, ProviderOverloaded
 from weighbridge.providers.base import BatchService
-from weighbridge.providers.faults.evidence import HIDDEN
+from weighbridge.providers.faults.evidence import STATUS_IF_UNSTATED
 from weighbridge.providers.faults.kinds import FAILURES
 from weighbridge.providers.faults.messages import translate
 from weighbridge.providers.replies.bodies import HiddenError, read_completion
@@ -164,13 +164,15 @@ class OpenAIBatches(BatchService):
             raise
 
     async def _completion(self, line: ResultLine) -> Mapping[str, Any]:
-        """The chat completion in a line. Raises what the SDK raises for a line with an error."""
-        status = line.status or HIDDEN
+        """The chat completion in a line. Raises what the SDK raises where the line has an error
+        status or none, or a body that is an error in spite of status 200.
+        """
+        status = line.status or STATUS_IF_UNSTATED
         if 200 <= status < 300:
             try:
                 return read_completion(line.body)
             except HiddenError as hidden:
-                status = hidden.status or HIDDEN
+                status = hidden.status or STATUS_IF_UNSTATED
         headers = {"content-type": "application/json"}
         raise await self._sdk.error_for(Received(status, headers, line.body))
 

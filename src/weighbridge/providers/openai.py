@@ -32,7 +32,7 @@ from weighbridge.planning.models import profile_of
 from weighbridge.providers.base import CACHE_SAVING, Provider
 from weighbridge.providers.batching import OpenAIBatches
 from weighbridge.providers.cache_watch import CacheWatch
-from weighbridge.providers.faults.evidence import HIDDEN, evidence_of
+from weighbridge.providers.faults.evidence import STATUS_IF_UNSTATED, evidence_of
 from weighbridge.providers.faults.kinds import FAILURES
 from weighbridge.providers.faults.masking import Masker
 from weighbridge.providers.faults.messages import CallTarget, translate
@@ -443,7 +443,9 @@ class OpenAIProvider(Provider):
         try:
             return received, read_completion(received.content)
         except HiddenError as hidden:
-            said = replace(received, status=hidden.status or HIDDEN, content=to_json(hidden.body))
+            said = replace(
+                received, status=hidden.status or STATUS_IF_UNSTATED, content=to_json(hidden.body)
+            )
         raise await self._sdk.error_for(said)
 
     async def _question_address(self) -> Address:

@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 SETTLED_AFTER_S: Final = 60.0
-"""How long after an id was first seen no call with a smaller id can still be stored.
+"""Once an id has been visible for so long, no call with a smaller id can appear any more.
 
 A call's row is committed within milliseconds of getting its id.
 """

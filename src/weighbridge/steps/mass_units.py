@@ -26,7 +26,7 @@ MAX_DEVIATION: Final = 0.5
 half or more than 1.5 times the weight are refused.
 """
 SAME: Final = 0.1
-"""Factors that differ by less than this share count as the same."""
+"""Ratios of two masses that differ by less than this share count as the same."""
 ROUNDED: Final = 0.02
 """A sum of shares may be off 100 or 1 by this share, because they were rounded."""
 ENOUGH: Final = 2

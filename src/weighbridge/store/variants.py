@@ -98,10 +98,11 @@ async def free_waiting_for(connection: Connection, failed: Sequence[int]) -> Non
 
 
 async def free_stranded(connection: Connection) -> int:
-    """Let products be asked themselves that wait for one that nobody works on; returns how many.
+    """Let variants that wait for the answers of another product be asked about themselves, where
+    nobody works on that other product; returns how many.
 
-    That one was changed, deleted or returned to `pending`, or was completed in the very moment in
-    which they began to wait.
+    It was changed, deleted or returned to `pending`, or was completed in the very moment in which
+    they began to wait.
     """
     tag = await connection.execute(
         "WITH stranded AS (SELECT w.id FROM products w WHERE w.status = 'pending' AND "

@@ -100,7 +100,7 @@ class Comparison(Schema):
     """
 
     products: int = Field(description="Number of products with a figure at both moments.")
-    moved: int = Field(description="Number of these products whose figure changed.")
+    moved: int = Field(description="Number of the compared products whose footprint changed.")
     without_quantity: int = Field(
         description="Number of products without a quantity, which count as one piece in totals."
     )

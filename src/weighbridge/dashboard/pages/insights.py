@@ -21,7 +21,8 @@ TABLES: Final = {
     TotalBy.SUPPLIER: "Suppliers",
     TotalBy.COUNTRY: "Countries of origin",
 }
-"""The tables of groups besides the categories; a table is left out if no product states its group.
+"""Titles of the tables besides that of the categories; one is left out where no product has a value
+for it, such as a supplier.
 """
 
 

@@ -191,8 +191,8 @@ class BatchLane:
             )
 
     async def _after_failure(self, error: ProviderError, earlier_failures: int) -> Trouble:
-        """Decide when to try again after a failure of the Batch API; stop the queue if that is of
-        no use.
+        """Stop the queue if the Batch API cannot be used; returns how often it has failed and when
+        to try again, which the lane's own tick decides and not the waiting time of `decide`.
         """
         action = decide(error, earlier_failures, 1, self._context.random_source.random())
         if isinstance(action, StopQueue) or (

@@ -168,8 +168,8 @@ _SIGN_IN_A_WORD: Final = re.compile(
 def _fit_of_latin(sample: bytes, codec: str) -> Guess:
     """The sample decoded with a codec, and the share of characters beyond ASCII that make sense.
 
-    They do if they are letters of one of the code page's languages; odd words and signs inside
-    words count against it.
+    They do if they are letters of one of the code page's languages. Words that no language has (a
+    capital after small letters) and signs inside words count against it.
     """
     try:
         text = sample.decode(codec)
@@ -181,12 +181,12 @@ def _fit_of_latin(sample: bytes, codec: str) -> Guess:
     good = max(
         sum(c.lower() in letters or c in _LETTER_MARKS for c in beyond) for letters in _LATIN[codec]
     )
-    odd = sum(_is_odd(word) for word in _WORD.findall(text) if not word.isascii())
+    odd = sum(_is_no_word(word) for word in _WORD.findall(text) if not word.isascii())
     inside = len(_SIGN_IN_A_WORD.findall(text))
     return Guess(codec, max(0.0, (good - odd - inside) / len(beyond)), text)
 
 
-def _is_odd(word: str) -> bool:
+def _is_no_word(word: str) -> bool:
     """Whether a word has a capital after small letters, or four accented letters in a row.
 
     No language in Latin script has such words, but there are some with three (żółty, šíře).

@@ -33,7 +33,7 @@ _INSIDE: Final = (
 )  # fmt: skip
 _DEEPEST: Final = 5
 """The deepest level of nested objects in which an error is looked for."""
-HIDDEN: Final = 599
+STATUS_IF_UNSTATED: Final = 599
 """Replaces the status of an answer of status 200 that holds an error without a status of its own.
 """
 _CODE: Final = re.compile(r"\w+_\w+")

@@ -30,7 +30,7 @@ from weighbridge.errors import (
     RequestRefused,
     RequestTooLarge,
 )
-from weighbridge.providers.faults.evidence import HIDDEN, evidence_of
+from weighbridge.providers.faults.evidence import STATUS_IF_UNSTATED, evidence_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,9 +140,9 @@ SCHEMA_WORDS: Final = re.compile(
 """Words of a refusal that is about the form of the answer."""
 
 # Where an error may come from. A status of 200 was replaced by the one that the body states, or by
-# HIDDEN.
+# STATUS_IF_UNSTATED.
 _ANY: Final = frozenset(range(400, 600))
-_REFUSING: Final = frozenset({400, 403, 404, 409, 410, 413, 422, 424, 500, 501, HIDDEN})
+_REFUSING: Final = frozenset({400, 403, 404, 409, 410, 413, 422, 424, 500, 501, STATUS_IF_UNSTATED})
 
 _BY_WORDS: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError]], ...]] = (
     # The limit of a minute is smaller than this one request: waiting would never help.
@@ -203,7 +203,7 @@ _BY_WORDS: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError
         RequestRefused,
     ),
     (
-        frozenset({400, 401, 403, 422, 500, HIDDEN}),
+        frozenset({400, 401, 403, 422, 500, STATUS_IF_UNSTATED}),
         re.compile(
             r"api[ _-]?key (?:is )?(?:not valid|invalid|required|missing|expired)|(?:invalid|incorrect|wrong|missing|no|malformed) api[ _-]?key"
             r"|(?:api[ _-]?key|token|credentials?)[^.]{0,20}(?:expired|revoked|disabled)|expired[^.]{0,10}token"
@@ -224,7 +224,7 @@ _BY_WORDS: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError
         QuotaExhausted,
     ),
     (
-        frozenset({400, 404, 405, 501, HIDDEN}),
+        frozenset({400, 404, 405, 501, STATUS_IF_UNSTATED}),
         re.compile(
             r"unexpected endpoint|invalid url|(?:route|endpoint|path|page|resource)\b[^.]{0,40}not found|cannot (?:post|get) /|no static resource"
             r"|unknown request url|unsupported (?:path|endpoint)|no route"
@@ -232,7 +232,7 @@ _BY_WORDS: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError
         ModelUnknown,
     ),
     (
-        frozenset({400, 403, 404, 410, 422, HIDDEN}),
+        frozenset({400, 403, 404, 410, 422, STATUS_IF_UNSTATED}),
         re.compile(
             r"\b(?:model|deployment)\b.*(?:not found|does not exist|doesn't exist|not exist|not available|unavailable"
             r"|is not (?:loaded|allowed|supported by|a valid)|not deployed|decommissioned|no longer|retired|has been (?:deprecated|removed|shut))"
@@ -247,7 +247,7 @@ _BY_WORDS: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError
     # all.
     (_REFUSING, SCHEMA_WORDS, ModelUnknown),
     (
-        frozenset({400, 404, 409, 424, 500, 502, 503, HIDDEN}),
+        frozenset({400, 404, 409, 424, 500, 502, 503, STATUS_IF_UNSTATED}),
         re.compile(
             r"rate.?limit|too many requests|throttl|slow down|resource_exhausted|并发|频率|限流|请求过多"
         ),

@@ -28,7 +28,7 @@ from weighbridge.errors import (
     RequestRefused,
     RequestTooLarge,
 )
-from weighbridge.providers.faults.evidence import HIDDEN, evidence_of
+from weighbridge.providers.faults.evidence import STATUS_IF_UNSTATED, evidence_of
 from weighbridge.providers.faults.kinds import SCHEMA_WORDS, kind_of
 from weighbridge.providers.faults.rate_limit_headers import read_remaining, read_retry_after_s
 
@@ -230,7 +230,7 @@ def _deepest_reason(error: BaseException) -> str:
 
 def _label(evidence: Evidence, masker: Masker) -> str:
     """Status, code and request id, as far as known: " (429 rate_limit_exceeded, request req_1)"."""
-    number = 200 if evidence.status == HIDDEN else evidence.status
+    number = 200 if evidence.status == STATUS_IF_UNSTATED else evidence.status
     status = " ".join([str(number), *evidence.codes[:1]])
     request_id = evidence.headers.get("x-request-id")
     known = f"{status}, request {request_id}" if request_id else status
