@@ -338,7 +338,7 @@ class Journey:
         assert review.body.startswith(b"PK")
         kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
         same = self.post(f"{API}/review", file=("review.xlsx", review.body, kind))
-        assert same == {"corrected": []}
+        assert same == {"corrected": [], "leftOut": []}
         bill = b"code,material,mass_kg\nPROD-002,unobtainium,1\n"
         wrong = self.browser.fetch("POST", f"{API}/bills", file=("bills.csv", bill, "text/csv"))
         assert wrong.status == 422
