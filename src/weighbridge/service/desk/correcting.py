@@ -23,6 +23,7 @@ from weighbridge.service.desk.stored_products import StoredWeigher
 from weighbridge.service.desk.unmoved import no_longer_applied, remarks
 from weighbridge.store import corrections, footprints, products, queue_state, selections
 from weighbridge.store.corrections import NewCorrection, RecordedCorrection
+from weighbridge.store.database import plan_every_statement
 from weighbridge.store.footprints import FootprintRows
 from weighbridge.weighing.correcting import NOT_APPLIED, corrected, make_change, not_counted
 from weighbridge.weighing.on_every_core import weighing_beside
@@ -293,6 +294,7 @@ async def correct_each(
         weighing_beside(work, len(requests)) as weighing,
         database.transaction() as connection,
     ):
+        await plan_every_statement(connection)
         recomputation = Recomputation(connection, weighing)
         for portion in portions_of(list(requests)):
             rows = await corrections.lock_completed(connection, portion)

@@ -28,6 +28,7 @@ from weighbridge.service.desk.correcting import (
 )
 from weighbridge.store import corrections, products, queue_state
 from weighbridge.store.corrections import NewCorrection
+from weighbridge.store.database import plan_every_statement
 from weighbridge.weighing.on_every_core import weighing_beside
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ async def give_bills(
     waiting: list[str] = []
     unchanged: list[str] = []
     async with weighing_beside(work, len(bills)) as weighing, database.transaction() as connection:
+        await plan_every_statement(connection)
         recomputation = Recomputation(connection, weighing)
         for portion in portions_of(list(bills)):
             rows = await corrections.lock_completed(connection, portion)
