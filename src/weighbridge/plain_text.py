@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def significant(value: float, digits: int = 2, *, signed: bool = False) -> str:
     sign = "+" if signed else ""
     if rounded and not 1e-9 < abs(rounded) < 1e9:
         return f"{rounded:{sign}.{digits}g}"
-    text = f"{rounded:{sign},.10f}"
-    return text.rstrip("0").rstrip(".")
+    text = f"{Decimal(repr(rounded)):{sign},f}"  # a float would show its own last digits
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _escaped(found: re.Match[str]) -> str:

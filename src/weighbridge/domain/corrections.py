@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.errors import InputError
+from weighbridge.plain_text import significant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from weighbridge.domain.answers import StepName
+
+_DIGITS: Final = 10
+"""As many as somebody may have given; what adding up leaves behind them is not shown."""
 
 Path = tuple[str, ...]
 """Where a value is in an answer: ("lines", "2", "material")."""
@@ -61,11 +65,9 @@ class Correction:
     def says(self) -> str:
         """The correction in words: which value, from what to what, by whom, when and why."""
         why = f" ({self.reason})" if self.reason else ""
-        return (
-            f"{self.change.target} from {_in_words(self.before)} to {_in_words(self.after)} by "
-            f"{self.made_by} on "
-            f"{self.made_at:%Y-%m-%d}{why}"
-        )
+        before, after = _in_words(self.before), _in_words(self.after)
+        moved = f"from {before} to {after}" if before != after else f"stays {after}"
+        return f"{self.change.target} {moved} by {self.made_by} on {self.made_at:%Y-%m-%d}{why}"
 
 
 def _in_words(value: Any) -> str:
@@ -79,6 +81,8 @@ def _in_words(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float) and value.is_integer() and abs(value) >= _WRITTEN_OUT:
         return str(int(value))
+    if isinstance(value, float):
+        return significant(value, _DIGITS)
     if isinstance(value, list):
         return " + ".join(map(_in_words, value)) or "none"
     if isinstance(value, dict) and "material" in value:

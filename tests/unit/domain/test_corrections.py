@@ -46,6 +46,9 @@ def _says(before: Any, after: Any) -> str:
             "from knitting (country not given) to knitting by ana",
         ),
         ({"value": 3.5, "unit": None}, {}, "from value 3.5, unit not given to none by ana"),
+        (4.000000000000001, 0.1 + 0.2, "from 4 to 0.3 by ana"),
+        ([], [], "lines.1.country stays none by ana"),
+        (0.3, 0.1 + 0.2, "lines.1.country stays 0.3 by ana"),
     ],
 )
 def test_a_correction_says_its_values_in_words(before: Any, after: Any, words: str) -> None:
@@ -79,3 +82,11 @@ def test_a_number_reads_the_same_once_postgresql_has_written_it_out(
     given_as: float, stored_as: float
 ) -> None:
     assert _says(given_as, None) == _says(stored_as, None)
+
+
+@given(st.floats(-1e9, 1e9), st.integers(2, 40))
+def test_what_adding_up_leaves_is_never_shown(value: float, parts: int) -> None:
+    said = _says(sum([value / parts] * parts), [{"material": "pp_resin", "mass_kg": value}])
+    numbers = re.findall(r"-?[\d.,]+(?:e[+-]?\d+)?", said.partition(" by ana")[0])
+    digits = [re.sub(r"\D", "", one.partition("e")[0]).lstrip("0") for one in numbers]
+    assert all(len(one.rstrip("0")) <= 10 for one in digits), said
