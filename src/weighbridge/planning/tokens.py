@@ -60,7 +60,7 @@ LONGEST_TIMES: Final = 4
 more.
 """
 LONGEST_AT_LEAST: Final = 1_000
-"""That most is never less than this, in tokens."""
+"""Tokens that a retry may always take, however short the expected answer is."""
 REASONING_TOKENS: Final = 4_000
 """Some models write their reasoning before the answer. An answer that was cut off counts at most as
 twice the longest allowance of a retry plus this.

@@ -30,8 +30,8 @@ SAME: Final = 0.1
 ROUNDED: Final = 0.02
 """A sum of shares may be off 100 or 1 by this share, because they were rounded."""
 ENOUGH: Final = 2
-"""How many products must agree: on a factor that no unit has, or on a unit before products that are
-asked later are doubted too.
+"""How many products must be off by the same factor before it is believed although no unit has it;
+and how many must point to the same wrong unit before the masses of later products are doubted.
 """
 UNITS_PER_KG: Final = {
     "milligrams": 1e6,

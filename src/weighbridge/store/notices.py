@@ -28,14 +28,15 @@ async def look(connection: Connection, scope: UUID | None, over_budget: str | No
     """How the queue stands. `over_budget` is the reason why the budget of this process is used up,
     if it is.
     """
+    waits = await products.any_pending(connection, scope) or await products.any_processing(
+        connection, scope
+    )
+    # Last: what ends between the two looks would be told now, and as new results once more.
     row = await connection.fetchrow(
         "SELECT (SELECT coalesce(max(id), 0) FROM calls) AS last_call, (SELECT max(completed_at) "
         "FROM products WHERE status = 'completed') AS last_result"
     )
     assert row is not None  # noqa: S101 - two aggregates
-    waits = await products.any_pending(connection, scope) or await products.any_processing(
-        connection, scope
-    )
     state = await queue_state.load(connection)
     reason = (state.paused_reason or over_budget or "") if waits else ""
     return Look(

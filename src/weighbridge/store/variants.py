@@ -30,8 +30,8 @@ WOKEN_AT_ONCE: Final = 2_000
 the dispatcher queues the rest.
 """
 JOB_SIZE: Final = 5
-"""How many of them share a job, as in a group that is asked together: where they must be asked
-after all, they stay together.
+"""How many variants share a job. It is the size of a group that is asked together: where their
+answers cannot be taken over and the model must be asked, the job is one call.
 """
 
 
