@@ -169,9 +169,3 @@ def test_a_reader_has_no_keys_and_few_threads(monkeypatch: pytest.MonkeyPatch) -
         process.close()
     assert "sk-secret" not in environment
     assert "POLARS_MAX_THREADS=2\0" in environment
-
-
-def test_rows_are_the_same_when_they_are_asked_for_again(good: Path) -> None:
-    catalogue = Catalogue(good)
-    first, again = (list(catalogue.chunks()) for _ in range(2))
-    assert [chunk.products.rows() for chunk in first] == [chunk.products.rows() for chunk in again]

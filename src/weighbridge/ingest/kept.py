@@ -7,7 +7,6 @@ texts of real files repeat, and shrink to a third or a fifth of their size.
 from __future__ import annotations
 
 import io
-from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -24,18 +23,15 @@ _RECORD_BYTES: Final = 500
 
 
 class KeptRows:
-    """The chunks of a file in their order, until they are too large to be kept; then none.
-
-    They are handed out once and let go: what is checked takes memory in their place.
-    """
+    """The chunks of a file in their order, until they are too large to be kept; then none."""
 
     def __init__(self) -> None:
-        self._chunks: deque[tuple[RawChunk, bytes]] = deque()
+        self._chunks: list[tuple[RawChunk, bytes]] = []
         self._size = 0
 
     @property
     def overflowed(self) -> bool:
-        """Whether they were too large, or are handed out: the file must be read again."""
+        """Whether the chunks were too large and were dropped: the file must be read again."""
         return self._size > MOST_KEPT_BYTES
 
     def add(self, chunk: RawChunk) -> None:
@@ -51,7 +47,5 @@ class KeptRows:
             self._chunks.clear()
 
     def __iter__(self) -> Iterator[RawChunk]:
-        self._size = MOST_KEPT_BYTES + 1
-        while self._chunks:
-            chunk, packed = self._chunks.popleft()
+        for chunk, packed in self._chunks:
             yield replace(chunk, frame=pl.read_ipc(io.BytesIO(packed)))
