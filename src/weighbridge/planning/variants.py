@@ -24,13 +24,12 @@ import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from weighbridge.planning import variant_words as words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
     from weighbridge.domain.products import Product
 
@@ -161,6 +160,14 @@ def _facts_of_design(product: Product) -> list[str]:
     return [_UNSTATED if fact is None else _normal(str(fact)) for fact in stated]
 
 
+def sharing_key(product: Product, design: Design) -> Hashable:
+    """What two products must have in common before one may get the answers about the other: the
+    design, the pictures, that the weight is known or not, and the size if it is not.
+    """
+    size = _size_differences(design) if product.weight_kg is None else None
+    return design.key, product.pictures, size
+
+
 def may_answer_for(asked: Product, other: Product, designs: tuple[Design, Design]) -> bool:
     """Whether `other` may get the answers about `asked`; `designs` are those of the two products.
 
@@ -168,30 +175,33 @@ def may_answer_for(asked: Product, other: Product, designs: tuple[Design, Design
     neither, if the texts name the same size. Products with different pictures are not variants.
     """
     ours, theirs = designs
-    if ours.key != theirs.key or asked.pictures != other.pictures:
+    if sharing_key(asked, ours) != sharing_key(other, theirs):
         return False
-    same_size = _size_differences(ours) == _size_differences(theirs)
     if asked.weight_kg is None or other.weight_kg is None:
-        return same_size and asked.weight_kg is other.weight_kg is None
+        return True
+    same_size = _size_differences(ours) == _size_differences(theirs)
     ratio = max(asked.weight_kg, other.weight_kg) / min(asked.weight_kg, other.weight_kg)
     return ratio <= (MAX_WEIGHT_RATIO if same_size else MAX_SIZED_WEIGHT_RATIO)
 
 
 def plan_variants(
     products: Iterable[tuple[int, Product, Design]],
-    known: Mapping[str, Sequence[Candidate]] = MappingProxyType({}),
+    known: Iterable[Candidate] = (),
 ) -> VariantPlan:
     """Decide for each product whether the model is asked about it, or it gets the answers of
     another variant.
 
-    `products` are (id, product, design), in the order in which they would be asked; `known` are the
-    candidates by the key of their design. A product waits for a variant that the model is being
-    asked about only if no variant that it could use has failed.
+    `products` are (id, product, design), in the order in which they would be asked; `known` are
+    candidates from before, those of a design in the same order. A product waits for a variant that
+    the model is being asked about only if no variant that it could use has failed.
     """
-    candidates = {key: list(found) for key, found in known.items()}
+    # By what they share, a product meets few others, however many a catalogue has of its design.
+    candidates: dict[Hashable, list[Candidate]] = {}
+    for one in known:
+        candidates.setdefault(sharing_key(one.product, one.design), []).append(one)
     plan = VariantPlan(set(), {}, {})
     for product_id, product, design in products:
-        siblings = candidates.setdefault(design.key, [])
+        siblings = candidates.setdefault(sharing_key(product, design), [])
         usable = {
             other.standing: other.id
             for other in reversed(siblings)

@@ -30,6 +30,7 @@ from weighbridge.planning.variants import (
     Standing,
     design_of,
     plan_variants,
+    sharing_key,
 )
 
 if TYPE_CHECKING:
@@ -110,17 +111,17 @@ class Estimator:
     def _asked(self, products: Sequence[Product]) -> list[Product]:
         """Those that are asked in the stead of their variants, in this chunk and those before."""
         designed = [(i, product, design_of(product)) for i, product in enumerate(products)]
-        known = {
-            design.key: [one.candidate(design.key) for one in self._siblings[hash(design.key)]]
-            for _, _, design in designed
-            if hash(design.key) in self._siblings
-        }
-        plan = plan_variants(designed, known)
-        for i, product, (key, told) in designed:
+        keys = {i: hash(sharing_key(product, design)) for i, product, design in designed}
+        known = {keys[i]: design.key for i, _, design in designed if keys[i] in self._siblings}
+        plan = plan_variants(
+            designed,
+            (one.candidate(of) for key, of in known.items() for one in self._siblings[key]),
+        )
+        for i, product, design in designed:
             if i in plan.asked:
-                shared = self._told.setdefault(told, told)
-                sibling = _Sibling(product.weight_kg, product.pictures, shared)
-                self._siblings[hash(key)] = (*self._siblings.get(hash(key), ()), sibling)
+                told = self._told.setdefault(design.told_apart_by, design.told_apart_by)
+                sibling = _Sibling(product.weight_kg, product.pictures, told)
+                self._siblings[keys[i]] = (*self._siblings.get(keys[i], ()), sibling)
         return [products[i] for i in sorted(plan.asked)]
 
     def estimate(self) -> CatalogueEstimate:

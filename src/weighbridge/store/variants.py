@@ -35,21 +35,18 @@ answers cannot be taken over and the model must be asked, the job is one call.
 """
 
 
-async def candidates(
-    connection: Connection, designs: Sequence[str]
-) -> dict[str, list[StoredProduct]]:
-    """Design → the products that were asked themselves, or are being asked."""
+async def candidates(connection: Connection, designs: Sequence[str]) -> list[StoredProduct]:
+    """The products of these designs that were asked themselves, or are being asked: those of a
+    design by id.
+    """
     rows = await connection.fetch(
-        f"SELECT {COLUMNS}, wanted.design AS design FROM unnest($1::text[]) AS wanted (design)"  # noqa: S608
+        f"SELECT {COLUMNS} FROM unnest($1::text[]) AS wanted (design)"  # noqa: S608
         " CROSS JOIN LATERAL (SELECT * FROM products c WHERE c.design = wanted.design AND "
         f"c.variant_of IS NULL AND c.status <> 'pending' ORDER BY c.id LIMIT {CANDIDATES}) AS p "
         "LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256",
         list(designs),
     )
-    found: dict[str, list[StoredProduct]] = {}
-    for row in rows:
-        found.setdefault(row["design"], []).append(stored_product(row))
-    return found
+    return [stored_product(row) for row in rows]
 
 
 async def assign(

@@ -54,28 +54,16 @@ class VariantFinder:
         )
         return plan
 
-    async def _candidates(
-        self, connection: Connection, keys: Sequence[str]
-    ) -> dict[str, list[Candidate]]:
-        """The products of these designs about which the model was asked, or is being asked, by the
-        key of the design.
-        """
+    async def _candidates(self, connection: Connection, keys: Sequence[str]) -> list[Candidate]:
+        """The products of these designs about which the model was asked, or is being asked."""
         found = await variants.candidates(connection, sorted(set(keys)))
-        completed = [
-            stored
-            for siblings in found.values()
-            for stored in siblings
-            if stored.status is ProcessingStatus.COMPLETED
-        ]
+        completed = [stored for stored in found if stored.status is ProcessingStatus.COMPLETED]
         able = await self._able_to_answer(connection, completed) if completed else ()
-        return {
-            key: [
-                Candidate(stored.id, stored.product, design_of(stored.product), standing)
-                for stored in siblings
-                if (standing := _standing(stored, able)) is not None
-            ]
-            for key, siblings in found.items()
-        }
+        return [
+            Candidate(stored.id, stored.product, design_of(stored.product), standing)
+            for stored in found
+            if (standing := _standing(stored, able)) is not None
+        ]
 
 
 def _standing(stored: StoredProduct, able: Collection[int]) -> Standing | None:
