@@ -502,6 +502,8 @@ async def test_batches_show_their_state_progress_and_money(client: ApiClient) ->
         for (state, answered), row in zip(expected, rows, strict=True)
     ] == [True, True, True]
     assert ["$1.25" in row for row in rows] == [True, False, False]
+    assert 'hx-trigger="every 30s"' in page  # one batch is open
     older = (await client.http.get("/batches?before=3")).text
+    assert "hx-trigger" not in older
     assert "batch_1" in older
     assert "batch_2" not in older

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import Depends, Request
 
 from weighbridge.dashboard.live import LiveBoard
 from weighbridge.service.access.gate import Principal
-from weighbridge.service.views.insights import InsightsReader
+from weighbridge.service.views.insights import read_insights
 from weighbridge.service.views.marks import MarksReader
 from weighbridge.service.views.patient_look import PatientLook
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from weighbridge.dashboard.server import ServerContext
 
+INSIGHTS_FRESH_FOR_S: Final = 10.0
+"""How long insights are used again, at least."""
+
 
 class Dashboard:
     """What the pages of one server share."""
@@ -24,10 +27,12 @@ class Dashboard:
     def __init__(self, server: ServerContext) -> None:
         self.server = server
         self.live = LiveBoard(server)
-        self.insights = InsightsReader(server.database, lambda: server.factors, server.clock)
+        self.insights = PatientLook(
+            lambda: read_insights(server.database, server.factors),
+            server.clock,
+            fresh_for_s=INSIGHTS_FRESH_FOR_S,
+        )
         self.marks = MarksReader(server.database, server.clock)
-        self.statistics = PatientLook(server.statistics.processing_stats, server.clock)
-        self.minutes = PatientLook(self.live.activity.last_hour, server.clock)
 
 
 async def _dashboard(request: Request) -> Dashboard:

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import to_json
 
-from weighbridge.dashboard.formats import number, percent
+from weighbridge.dashboard.formats import cost, number, percent
 from weighbridge.domain.products import ProcessingStatus
+from weighbridge.plain_text import counted
 from weighbridge.service.opening import DATABASE_AWAY
 from weighbridge.service.queue import queue_status
 from weighbridge.service.shared_look import SharedLook
 from weighbridge.service.views.activity import ActivityReader
+from weighbridge.service.views.patient_look import PatientLook
 from weighbridge.service.views.state import batches_at_provider, limiting, outlook
 from weighbridge.service.views.workers import live_workers
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from weighbridge.dashboard.server import ServerContext
+    from weighbridge.service.processing_stats import ProcessingStats
     from weighbridge.service.queue import QueueStatus
     from weighbridge.service.views.activity import Minute
     from weighbridge.service.views.state import Outlook
@@ -38,9 +41,13 @@ UPDATE_S: Final = 0.5
 PACE_S: Final = 2.0
 """How long the pace is used again."""
 MINUTES_S: Final = 5.0
-"""The shortest pause between two readings of the last hour."""
-COST_FACTOR: Final = 20.0
-"""After a reading of the last hour that took t seconds, there is none for 20 t."""
+"""How long a reading of the last hour is used again, at least."""
+STATISTICS_COST_FACTOR: Final = 100.0
+"""Statistics that took t seconds to read are used again for 100 t: of a day of many calls they take
+seconds, and open pages ask for them all the time.
+"""
+NOT_YET: Final = "…"
+"""Shown in place of statistics that are not read yet."""
 HEARTBEAT_S: Final = 15.0
 """After so long without an update a viewer gets a heartbeat."""
 KEPT_LINES: Final = 60
@@ -57,6 +64,8 @@ class Board:
     outlook: Outlook
     workers: list[dict[str, Any]]
     products_per_hour: float
+    statistics: ProcessingStats | None
+    """None if they are not read yet."""
 
     def document(self) -> dict[str, Any]:
         """The board as JSON for the page's script: texts by name, shares for the bars."""
@@ -82,6 +91,7 @@ class Board:
                 "tokensUsed": number(used.tokens),
                 "tokensAllowed": number(limits.tokens_per_minute),
                 "workerCount": number(len(self.workers)),
+                **_statistics_texts(self.statistics),
             },
             "bars": {
                 **{status.value: counts[status] / total for status in ProcessingStatus},
@@ -98,6 +108,19 @@ class Board:
         return counts[ProcessingStatus.COMPLETED] + counts[ProcessingStatus.FAILED]
 
 
+def _statistics_texts(statistics: ProcessingStats | None) -> dict[str, str]:
+    """The texts of the tiles on money and failures."""
+    if statistics is None:
+        return dict.fromkeys(("spentInDay", "spentInAll", "failureRate", "retried"), NOT_YET)
+    day, overall = statistics.last_24_hours, statistics.overall
+    return {
+        "spentInDay": cost(day.total),
+        "spentInAll": cost(overall.total),
+        "failureRate": percent(overall.failure_rate),
+        "retried": counted(day.total.retries, "call"),
+    }
+
+
 def _epoch(at: datetime | None) -> float | None:
     return at.timestamp() if at else None
 
@@ -107,7 +130,14 @@ class LiveBoard:
 
     def __init__(self, server: ServerContext) -> None:
         self._server = server
-        self.activity = ActivityReader(server.database, server.clock)
+        activity = ActivityReader(server.database, server.clock)
+        self.minutes = PatientLook(activity.last_hour, server.clock, fresh_for_s=MINUTES_S)
+        self.statistics = PatientLook(
+            server.statistics.processing_stats,
+            server.clock,
+            cost_factor=STATISTICS_COST_FACTOR,
+        )
+        self._pace = PatientLook(activity.products_per_hour, server.clock, fresh_for_s=PACE_S)
         self._viewers = 0
         self._following: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -115,8 +145,6 @@ class LiveBoard:
         self._minutes = b""
         self._rendered: dict[int, bytes] = {}
         self._rendered_up_to = -1
-        self._pace = 0.0
-        self._pace_due_s = float("-inf")
         self.look = SharedLook(self._look)
         """Gives the present board; those who call it at the same time share one reading."""
 
@@ -127,10 +155,11 @@ class LiveBoard:
     async def _look(self) -> Board:
         """The present board, read from the database."""
         server = self._server
-        status, pace, workers = await asyncio.gather(
+        status, pace, workers, statistics = await asyncio.gather(
             queue_status(server.database, server.clock),
-            self._products_per_hour(),
+            self._pace(),
             live_workers(server.database),
+            self.statistics.soon(),
         )
         shown = [
             {
@@ -144,15 +173,7 @@ class LiveBoard:
             for worker in workers
         ]
         how = outlook(status, products_per_hour=pace, live_workers=len(workers))
-        return Board(status, how, shown, pace)
-
-    async def _products_per_hour(self) -> float:
-        """The pace of the last minute, at most PACE_S old."""
-        now_s = self._server.clock.monotonic_s()
-        if now_s >= self._pace_due_s:
-            self._pace = await self.activity.products_per_hour()
-            self._pace_due_s = now_s + PACE_S
-        return self._pace
+        return Board(status, how, shown, pace, statistics)
 
     async def follow(self) -> AsyncGenerator[bytes, None]:
         """Server-sent events for one viewer: `board`, `minutes` and `log`."""
@@ -191,6 +212,7 @@ class LiveBoard:
             self._viewers -= 1
             if self._viewers == 0 and self._following is not None:
                 self._following.cancel()
+                self._minutes = b""  # the next viewer may come hours later
 
     def _fresh_lines(self, position: int) -> bytes:
         """The log lines after a position as an event, made once for all viewers at this
@@ -224,20 +246,17 @@ class LiveBoard:
             await asyncio.sleep(UPDATE_S)
 
     async def _follow_board(self) -> None:
-        """Read the board every UPDATE_S, and the last hour less often."""
-        minutes_due_s = 0.0
-        clock = self._server.clock
+        """Read the board and the last hour every UPDATE_S, as far as they are not fresh."""
+        shown: list[Minute] | None = None
         while True:
             with contextlib.suppress(*DATABASE_AWAY):
-                began_s = clock.monotonic_s()
-                if began_s >= minutes_due_s:
-                    hour = minutes_document(await self.activity.last_hour())
-                    now_s = clock.monotonic_s()
-                    minutes_due_s = now_s + max(MINUTES_S, (now_s - began_s) * COST_FACTOR)
-                    self._minutes = _event("minutes", hour)
                 board = _event("board", (await self.look()).document())
                 if board != self._board:
                     self._board = board
+                hour = await self.minutes.soon()
+                if hour is not None and hour is not shown:
+                    shown = hour
+                    self._minutes = _event("minutes", minutes_document(hour))
             await asyncio.sleep(UPDATE_S)
 
 

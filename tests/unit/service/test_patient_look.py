@@ -65,3 +65,34 @@ async def test_an_error_reaches_those_who_wait_and_the_next_look_is_tried() -> N
     with pytest.raises(ConnectionError):
         await look()
     assert await look() == 2
+
+
+async def test_who_must_not_wait_gets_nothing_until_there_is_something() -> None:
+    source = Source()
+    look = PatientLook(source, SteppedClock())
+    source.open.clear()
+    assert [await look.soon(0), await look.soon(0)] == [None, None]
+    assert source.looks == 1  # one at a time
+    source.open.set()
+    assert await look.soon() == 1
+
+
+@pytest.mark.parametrize(("took_s", "fresh_s"), [(0.0, 10.0), (0.5, 10.0), (3.0, 60.0)])
+async def test_a_result_is_fresh_the_longer_the_longer_it_took(
+    took_s: float, fresh_s: float
+) -> None:
+    clock = SteppedClock()
+    looks = 0
+
+    async def slow() -> int:
+        nonlocal looks
+        looks += 1
+        clock.advance(took_s)
+        return looks
+
+    look = PatientLook(slow, clock, fresh_for_s=10.0, cost_factor=20.0)
+    assert await look() == 1
+    clock.advance(fresh_s - 0.01)
+    assert await look() == 1
+    clock.advance(0.01)
+    assert await look() == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -10,11 +12,23 @@ from weighbridge.dashboard.rendering import page
 
 router = APIRouter(include_in_schema=False)
 
+PATIENCE_S: Final = 0.5
+"""How long the page waits for new sums; then it shows earlier ones, or that they are added up."""
+
 
 @router.get("/cost")
 async def cost(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
     """The cost and tokens of the last 24 hours and overall."""
-    stats = await dashboard.statistics()
+    stats = await dashboard.live.statistics.soon(PATIENCE_S)
+    if stats is None:
+        return page(
+            request,
+            "adding.html",
+            principal=visitor,
+            marks=await dashboard.marks(),
+            title="Cost",
+            records="calls",
+        )
     return page(
         request,
         "cost/page.html",

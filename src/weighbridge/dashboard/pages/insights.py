@@ -25,17 +25,24 @@ TABLES: Final = {
 for it, such as a supplier.
 """
 
+PATIENCE_S: Final = 0.5
+"""How long the page waits for new totals; then it shows earlier ones, or that they are being added
+up.
+"""
+
 
 @router.get("/insights")
 async def insights(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
     """Totals, hotspots, distribution, intensity, disagreements, and what to find out next."""
-    look = await dashboard.insights.look_soon()
+    look = await dashboard.insights.soon(PATIENCE_S)
     if look is None:
         return page(
             request,
-            "insights/adding.html",
+            "adding.html",
             principal=visitor,
             marks=await dashboard.marks(),
+            title="Insights",
+            records="products",
         )
     columns = bins(look.distribution)
     groups = look.totals.groups

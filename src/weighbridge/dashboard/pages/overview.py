@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic_core import to_json
@@ -20,22 +22,27 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/")
 async def overview(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
-    """The overview as of now; its script then follows `/live`."""
-    board = await dashboard.live.look()
-    minutes = await dashboard.minutes()
-    stats = await dashboard.statistics()
+    """The overview as of now; its script then follows `/live`.
+
+    Statistics and the last hour that take long to read are left out: `/live` sends them.
+    """
+    board, minutes, marks, budgets = await asyncio.gather(
+        dashboard.live.look(),
+        dashboard.live.minutes.soon(),
+        dashboard.marks(),
+        read_budgets(dashboard.server.database, dashboard.server.clock),
+    )
     return page(
         request,
         "overview/page.html",
         principal=visitor,
-        marks=await dashboard.marks(),
+        marks=marks,
         board=board,
         shown=board.document(),
-        minutes=to_json(minutes_document(minutes)).decode(),
+        minutes=to_json(minutes_document(minutes)).decode() if minutes else "",
         lines=dashboard.server.events.recent_lines(KEPT_LINES),
-        stats=stats,
         provenance=dashboard.server.provenance,
-        budgets=await read_budgets(dashboard.server.database, dashboard.server.clock),
+        budgets=budgets,
     )
 
 

@@ -211,6 +211,6 @@
   hero.dataset.failed = hero.querySelector('[data-text="failed"]').textContent;
   writeSentence();
   setInterval(() => { if (shown.waitUntil) writeSentence(); }, 1000);
-  showMinutes(JSON.parse(charts.dataset.minutes));
+  if (charts.dataset.minutes) showMinutes(JSON.parse(charts.dataset.minutes)); // else it takes long: /live sends it
   listen();
 })();

@@ -92,3 +92,14 @@ if (here) {
   const line = here.closest("nav");
   line.scrollLeft = here.offsetLeft - line.offsetLeft - (line.clientWidth - here.offsetWidth) / 2;
 }
+
+// In place of a page whose sums take long: asks again until the page is there. A page that reloads
+// itself all the time would take the focus away each time.
+async function waitForSums() {
+  const answer = await fetch(location.href).catch(() => null);
+  if (answer && answer.status === 401) logInAgain();
+  const text = answer && answer.ok ? await answer.text() : "";
+  const isThere = text && !new DOMParser().parseFromString(text, "text/html").querySelector("[data-adding]");
+  if (isThere) location.reload(); else setTimeout(waitForSums, 2000);
+}
+if (document.querySelector("[data-adding]")) setTimeout(waitForSums, 2000);

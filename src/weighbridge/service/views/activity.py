@@ -5,7 +5,6 @@ Minutes that cannot change any more are read once and kept.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -23,8 +22,6 @@ which it began.
 """
 PACE_OVER: Final = timedelta(seconds=60)
 """The time over which the present pace is taken."""
-FRESH_FOR_S: Final = 4.0
-"""How long a reading is used again."""
 SHORTEST_S: Final = 30.0
 """The shortest time over which the pace is taken: a burst of a few seconds says little."""
 
@@ -44,26 +41,20 @@ class Minute:
 
 
 class ActivityReader:
-    """Reads the activity of the last hour. One per server, for any number of viewers."""
+    """Reads the activity of the last hour. One per server; its readings must not overlap."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._lock = asyncio.Lock()
         self._known: dict[datetime, Minute] = {}
-        self._known_until_s = 0.0
 
     async def last_hour(self) -> list[Minute]:
-        """The last sixty minutes, the present one last; a few seconds old at most."""
-        async with self._lock:
-            now = self._clock.now()
-            this_minute = now.replace(second=0, microsecond=0)
-            first = this_minute - SHOWN + timedelta(minutes=1)
-            if self._clock.monotonic_s() >= self._known_until_s:
-                await self._read(first, this_minute)
-                self._known_until_s = self._clock.monotonic_s() + FRESH_FOR_S
-            shown = (first + timedelta(minutes=n) for n in range(SHOWN // timedelta(minutes=1)))
-            return [self._known.get(at, _without_calls(at)) for at in shown]
+        """The last sixty minutes, the present one last."""
+        this_minute = self._clock.now().replace(second=0, microsecond=0)
+        first = this_minute - SHOWN + timedelta(minutes=1)
+        await self._read(first, this_minute)
+        shown = (first + timedelta(minutes=n) for n in range(SHOWN // timedelta(minutes=1)))
+        return [self._known.get(at, _without_calls(at)) for at in shown]
 
     async def _read(self, first: datetime, this_minute: datetime) -> None:
         """Read the minutes that may still change, and forget those before `first`."""

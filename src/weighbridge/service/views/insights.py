@@ -21,10 +21,9 @@ from weighbridge.store import footprints, totals
 from weighbridge.store.totals import CategoryTraits, Within
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from weighbridge.carbon.factors import FactorTable
-    from weighbridge.clock import Clock
     from weighbridge.domain.results import Contribution, Footprint
     from weighbridge.domain.totals import CatalogueTotals
     from weighbridge.service.opening import Database
@@ -38,12 +37,6 @@ TAKEN_APART: Final = 100_000
 
 These need every contribution of every footprint, which takes too long for a page.
 """
-FRESH_FOR_S: Final = 10.0
-"""How long insights are used again, at least."""
-PATIENCE_S: Final = 0.5
-"""How long a page waits for new insights."""
-COST_FACTOR: Final = 20.0
-"""Insights that took t seconds to work out are used again for 20 t."""
 DISAGREE: Final = 2.0
 """Two routes disagree if the figure of one is so many times that of the other."""
 
@@ -115,66 +108,26 @@ class _DetailedProduct:
         return self.footprint.emissions_kg_co2e * self.pieces
 
 
-class InsightsReader:
-    """Works out the insights, and gives the same ones to every visitor for a while. One per
-    server.
-    """
-
-    def __init__(
-        self, database: Database, factors: Callable[[], FactorTable], clock: Clock
-    ) -> None:
-        self._database = database
-        self._factors = factors
-        self._clock = clock
-        self._lock = asyncio.Lock()
-        self._known: Insights | None = None
-        self._known_until_s = 0.0
-        self._looking: asyncio.Task[Insights] | None = None
-
-    async def look(self) -> Insights:
-        """The insights; some seconds old at most, older if working them out takes long."""
-        async with self._lock:
-            began_s = self._clock.monotonic_s()
-            if self._known is None or began_s >= self._known_until_s:
-                self._known = await self._read()
-                ended_s = self._clock.monotonic_s()
-                self._known_until_s = ended_s + max(FRESH_FOR_S, (ended_s - began_s) * COST_FACTOR)
-            return self._known
-
-    async def look_soon(self) -> Insights | None:
-        """The newest insights that are ready within PATIENCE_S; None if there are none yet.
-
-        Older ones are given while new ones are worked out.
-        """
-        if self._known is not None and self._clock.monotonic_s() < self._known_until_s:
-            return self._known
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self.look(), name="insights")
-        await asyncio.wait({self._looking}, timeout=PATIENCE_S)
-        if self._looking.done():
-            return self._looking.result()
-        return self._known
-
-    async def _read(self) -> Insights:
-        """Work out the insights from the database as of one moment."""
-        async with (
-            self._database.pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            counted = await totals.counts(connection, Within())
-            is_small = counted["completed"] <= TAKEN_APART
-            by = [one for one in TotalBy if is_small or one is not TotalBy.MATERIAL]
-            added = await totals_within(connection, self._factors(), Within(), by, SHOWN)
-            traits = await totals.category_traits(connection)
-            distribution = await totals.distribution(connection)
-            rows = await totals.heaviest(connection, HEAVIEST)
-            stored = [row["detail"] for row in rows]
-            details = await footprints.read_details(connection, stored, {})
-        detailed = [
-            _DetailedProduct(row["code"], row["name"], row["pieces"], detail.footprint)
-            for row, detail in zip(rows, details, strict=True)
-        ]
-        return await asyncio.to_thread(_insights_of, added, traits, distribution, detailed)
+async def read_insights(database: Database, factors: FactorTable) -> Insights:
+    """Work out the insights from the database as of one moment."""
+    async with (
+        database.pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        counted = await totals.counts(connection, Within())
+        is_small = counted["completed"] <= TAKEN_APART
+        by = [one for one in TotalBy if is_small or one is not TotalBy.MATERIAL]
+        added = await totals_within(connection, factors, Within(), by, SHOWN)
+        traits = await totals.category_traits(connection)
+        distribution = await totals.distribution(connection)
+        rows = await totals.heaviest(connection, HEAVIEST)
+        stored = [row["detail"] for row in rows]
+        details = await footprints.read_details(connection, stored, {})
+    detailed = [
+        _DetailedProduct(row["code"], row["name"], row["pieces"], detail.footprint)
+        for row, detail in zip(rows, details, strict=True)
+    ]
+    return await asyncio.to_thread(_insights_of, added, traits, distribution, detailed)
 
 
 def _insights_of(
