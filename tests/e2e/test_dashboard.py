@@ -224,6 +224,26 @@ def test_a_file_chosen_before_the_scripts_are_there_is_read(page: Page, tmp_path
     expect(page.get_by_role("button", name="Store and weigh 1 product")).to_be_visible()
 
 
+def test_filters_and_selections_made_before_the_scripts_are_there_count(page: Page) -> None:
+    log_in(page)
+    expect(page).to_have_title("Overview · Weighbridge")
+    for name, choose, found in (
+        ("text", lambda: page.get_by_label("Search").fill("nothing like it"), "search=nothing"),
+        ("choice", lambda: page.get_by_label("State").select_option("failed"), "status=failed"),
+        ("box", lambda: page.get_by_label("Corrected").check(), "corrected=true"),
+    ):
+        held = held_back(page)
+        page.goto("/products", wait_until="commit")
+        choose()
+        let_go(page, held)
+        expect(page, name).to_have_url(re.compile(found))
+    held = held_back(page)
+    page.goto("/products", wait_until="commit")
+    page.get_by_label("Select all").check()
+    let_go(page, held)
+    expect(page.locator("[data-selected-count]").first).not_to_have_text("0")
+
+
 def test_what_cannot_be_taken_back_asks_before_the_other_scripts_are_there(page: Page) -> None:
     asked: list[str] = []
     log_in(page)

@@ -117,5 +117,4 @@
   byHand.addEventListener("submit", (event) => { event.preventDefault(); inspect(); });
   place.addEventListener("submit", (event) => { event.preventDefault(); store(); });
   place.addEventListener("click", (event) => { if (event.target.closest("[data-again]") && !isStoring) inspect(); });
-  take(input.files[0]); // chosen before this script was there
 })();
