@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import polars as pl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from weighbridge.domain.products import RejectedRow
     from weighbridge.ingest.columns.matching import ColumnMap, Wanted
@@ -110,6 +110,11 @@ class RawChunk:
     """How many rows hold no product and are not faulty either, by their kind."""
     hidden: frozenset[int] = frozenset()
     """Numbers of the rows that are hidden in the program that the file comes from."""
+    stored_numbers: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    """For each column of numbers: in which rows its cell is a number of the file itself, not text.
+
+    Such a cell can be read in one way only, and says nothing about how people write numbers.
+    """
 
 
 class Reader(Protocol):
@@ -137,6 +142,7 @@ def make_chunk(
     sheet: str | None = None,
     remarks: Sequence[CellRemark] = (),
     hidden: frozenset[int] = frozenset(),
+    stored_numbers: Mapping[str, Collection[int]] | None = None,
 ) -> RawChunk:
     """Builds a chunk; `values` has the cells of each column, by the column's name in the chunk.
 
@@ -145,7 +151,13 @@ def make_chunk(
     series = [pl.Series(ROW, row_numbers, dtype=pl.Int64)]
     series += [_cells(name, texts) for name, texts in values.items()]
     return RawChunk(
-        pl.DataFrame(series), columns, tuple(rejected), sheet, tuple(remarks), hidden=hidden
+        pl.DataFrame(series),
+        columns,
+        tuple(rejected),
+        sheet,
+        tuple(remarks),
+        hidden=hidden,
+        stored_numbers={name: frozenset(rows) for name, rows in (stored_numbers or {}).items()},
     )
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from weighbridge.ingest.base import ROW
 from weighbridge.ingest.columns.fields import Field
 from weighbridge.ingest.columns.matching import ColumnMap, own_unit
 from weighbridge.ingest.columns.meanings import MASSES
@@ -70,10 +71,11 @@ class _NumberColumn:
     """What was counted and sampled in a column of numbers.
 
     `bare` counts the numbers without a unit, `units` the units that cells name; `percents` counts
-    the cells with a percent sign.
+    the cells with a percent sign, `stored` those that are numbers in the file itself.
     """
 
     evidence: SignEvidence = field(default_factory=SignEvidence)
+    stored: int = 0
     units: Counter[str] = field(default_factory=Counter)
     bare: int = 0
     fractions: int = 0  # of the bare ones
@@ -106,7 +108,8 @@ class Survey:
                 self._note_samples(name, frame[name])
         for name in NUMBER_FIELDS:
             if name in chunk.columns.positions and name in frame.columns:
-                self._look_at_numbers(name, with_units(frame, name), frame)
+                stored = chunk.stored_numbers.get(name, frozenset())
+                self._look_at_numbers(name, with_units(frame, name), frame, stored)
 
     def _note_samples(self, name: Field, cells: pl.Series) -> None:
         """Count the filled cells of a column, and keep its first few different ones."""
@@ -119,13 +122,21 @@ class Survey:
                 if text and text not in samples and len(samples) < _SAMPLES:
                     samples.append(text[:200])
 
-    def _look_at_numbers(self, name: Field, cells: pl.Series, frame: pl.DataFrame) -> None:
-        """Add some cells of a column to the evidence on its decimal sign, unit and percentages."""
+    def _look_at_numbers(
+        self, name: Field, cells: pl.Series, frame: pl.DataFrame, stored: frozenset[int]
+    ) -> None:
+        """Add some cells of a column to the evidence on its decimal sign, unit and percentages.
+
+        Only text shows how people write decimals: the cells of the rows `stored` are numbers of the
+        file itself.
+        """
         column = self._columns.setdefault(name, _NumberColumn())
-        evidence = evidence_of(cells)
+        shown = evidence_of(_where_text(cells, frame[ROW], stored))
+        evidence = replace(shown, filled=len(cells) - cells.null_count())
+        column.stored += len(stored)
         if evidence.doubtful and len(column.doubtful) < _SAMPLES:
-            shown = cells.filter(cells.str.contains(r"[0-9][.,][0-9]{3}(?:[^0-9]|$)"))
-            column.doubtful += shown.head(_SAMPLES - len(column.doubtful)).to_list()
+            alike = cells.filter(cells.str.contains(r"[0-9][.,][0-9]{3}(?:[^0-9]|$)"))
+            column.doubtful += alike.head(_SAMPLES - len(column.doubtful)).to_list()
         column.evidence += evidence
         filled = cells.drop_nulls()
         plain = filled.str.strip_chars().str.contains(_WITHOUT_UNIT)
@@ -210,12 +221,13 @@ class Survey:
         if clear:
             return None, "both signs occur: only cells that can be read in one way are taken", None
         if not evidence.doubtful:
-            return ".", "no number has decimals", None
+            return ".", "stored as numbers" if column.stored else "no number has decimals", None
         others = sum((one.evidence for one in self._columns.values()), SignEvidence())
         if others.sign:
             return others.sign, "as in the file's other columns", None
         by_form = self._sign_by_file_form(evidence)
-        if by_form:
+        # Text among stored numbers is what a program of another language did not take for one.
+        if by_form and not column.stored:
             return *by_form, None
         if evidence.doubtful < 2 or evidence.doubtful < 0.05 * evidence.filled:
             return None, "in doubt for a few cells, which are left out", None
@@ -345,6 +357,18 @@ def _bare_values(cells: list[str], decimal: DecimalSign | None) -> list[float]:
 
 
 _NUMBER: Final = re.compile(r"[0-9]{1,15}(?:\.[0-9]*)?|\.[0-9]+")
+
+
+def _where_text(cells: pl.Series, rows: pl.Series, stored: frozenset[int]) -> pl.Series:
+    """The cells, as null where the row is one of `stored`."""
+    if not stored:
+        return cells
+    is_text = ~rows.is_in([*stored])
+    return (
+        pl.DataFrame({"cell": cells, "is_text": is_text})
+        .select(pl.when("is_text").then("cell").otherwise(None).alias("cell"))
+        .to_series()
+    )
 
 
 def with_units(frame: pl.DataFrame, name: Field) -> pl.Series:

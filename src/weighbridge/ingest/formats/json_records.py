@@ -106,6 +106,7 @@ def _chunk(
     columns = match_columns(headers, wanted)
     keys = {name: headers[i] for name, i in columns.columns().items()}
     values: dict[str, list[str | None]] = {name: [] for name in keys}
+    stored: dict[str, set[int]] = {name: set() for name in keys if name in _NUMBERS}
     numbers: list[int] = []
     for row, record in records:
         try:
@@ -116,7 +117,9 @@ def _chunk(
         numbers.append(row)
         for name, text in texts.items():
             values[name].append(text)
-    return make_chunk(columns, numbers, values, rejected)
+            if name in stored and isinstance(record.get(keys[name]), (int, float, NumberText)):
+                stored[name].add(row)
+    return make_chunk(columns, numbers, values, rejected, stored_numbers=stored)
 
 
 class _NestedValue(Exception):

@@ -26,6 +26,8 @@ _GOOD: Final = 0.9
 _MARGIN: Final = 0.04
 """Encodings whose fit differs by less fit equally well."""
 _MOST_CHAOS: Final = 0.2
+_LEAST_ASCII: Final = 0.5
+"""In words of Latin script at least this share of the letters is ASCII."""
 _TELLING: Final = 2
 """So many known headers show that an encoding is the right one."""
 _WESTERN: Final = (
@@ -87,6 +89,12 @@ def guess_encoding(path: Path) -> Guess:
         # Western Windows files are by far the commonest: what fits as well by chance alone does not
         # raise a doubt.
         return latin[0] if latin[0].codec == "cp1252" else _best_without_rival(latin)
+    mixed = sorted(
+        (_fit_of_latin(sample, codec, mixed=True) for codec in _LATIN), key=lambda one: -one.fit
+    )
+    if mixed[0].fit >= _GOOD and _has_latin_words(mixed[0].text):
+        # A German shop has suppliers in Porto and Lyon: no one language has all these letters.
+        return mixed[0] if mixed[0].codec == "cp1252" else _best_without_rival(mixed)
     others = [
         Guess(match.encoding, 1.0 - match.chaos, str(match))
         for match in from_bytes(sample, threshold=_MOST_CHAOS, cp_isolation=list(_OTHERS))
@@ -165,11 +173,21 @@ _SIGN_IN_A_WORD: Final = re.compile(
 )
 
 
-def _fit_of_latin(sample: bytes, codec: str) -> Guess:
+def _has_latin_words(text: str) -> bool:
+    """Whether letters beyond ASCII stand among ASCII letters, as they do in Latin script only.
+
+    Words of other scripts, decoded by a code page of Latin letters, have hardly any.
+    """
+    words = [word for word in _WORD.findall(text) if not word.isascii()]
+    letters = "".join(words)
+    return sum(map(str.isascii, letters)) >= _LEAST_ASCII * len(letters)
+
+
+def _fit_of_latin(sample: bytes, codec: str, *, mixed: bool = False) -> Guess:
     """The sample decoded with a codec, and the share of characters beyond ASCII that make sense.
 
-    They do if they are letters of one of the code page's languages. Words that no language has (a
-    capital after small letters) and signs inside words count against it.
+    They do if they are letters of one of the code page's languages; `mixed`: of any of them. Words
+    that no language has (a capital after small letters) and signs inside words count against it.
     """
     try:
         text = sample.decode(codec)
@@ -178,8 +196,9 @@ def _fit_of_latin(sample: bytes, codec: str) -> Guess:
     beyond = [c for c in text if not c.isascii()]
     if not beyond:
         return Guess(codec, 0.0, text)
+    languages = ("".join(_LATIN[codec]),) if mixed else _LATIN[codec]
     good = max(
-        sum(c.lower() in letters or c in _LETTER_MARKS for c in beyond) for letters in _LATIN[codec]
+        sum(c.lower() in letters or c in _LETTER_MARKS for c in beyond) for letters in languages
     )
     odd = sum(_is_no_word(word) for word in _WORD.findall(text) if not word.isascii())
     inside = len(_SIGN_IN_A_WORD.findall(text))

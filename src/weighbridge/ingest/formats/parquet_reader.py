@@ -29,6 +29,7 @@ from weighbridge.ingest.columns.fields import REQUIRED, normalise
 from weighbridge.ingest.columns.matching import Wanted, match_columns
 from weighbridge.ingest.formats.native_errors import damaged_means_unreadable
 from weighbridge.ingest.formats.parquet_footer import read_row_groups
+from weighbridge.ingest.values.numbers import AMBIGUOUS
 from weighbridge.ingest.values.wording import quote
 
 if TYPE_CHECKING:
@@ -89,11 +90,17 @@ class ParquetReader(Reader):
                 sound = is_sound.slice(first, count)
                 kept = frame.slice(first, count).filter(sound)
                 numbers = row_numbers.slice(first, count)
+                good = numbers.filter(sound)
                 yield make_chunk(
                     columns,
-                    numbers.filter(sound),
+                    good,
                     {name: kept[name] for name in used},
                     [RejectedRow(row, "row", _TOO_LONG) for row in numbers.filter(~sound)],
+                    stored_numbers={
+                        name: good.to_list()
+                        for name, header in used.items()
+                        if self._schema[header].is_numeric()
+                    },
                 )
 
     def _first_rows(self, used: set[str]) -> int:
@@ -130,7 +137,7 @@ class ParquetReader(Reader):
             )
         text = pl.col(header).cast(pl.String)
         if dtype.is_float():
-            text = text.str.replace(r"\.0$", "")
+            text = text.str.replace(r"\.0$", "").str.replace(AMBIGUOUS, "${0}0")
         return text.alias(name)
 
 

@@ -159,12 +159,16 @@ def _without_thousands(digits: str, decimal: DecimalSign | None) -> str | None:
     return digits.replace(separator, ".")
 
 
+AMBIGUOUS: Final = r"^-?[1-9][0-9]{0,2}\.[0-9]{3}$"
+"""A number whose point may separate decimals or thousands; polars runs the same pattern."""
+
+
 def unambiguous(literal: str) -> str:
     """The number written so that its point cannot be taken for a thousands separator.
 
     1.234 → 1.2340; other numbers stay as they are.
     """
-    return f"{literal}0" if re.fullmatch(r"-?[1-9][0-9]{0,2}\.[0-9]{3}", literal) else literal
+    return f"{literal}0" if re.fullmatch(AMBIGUOUS, literal) else literal
 
 
 _FRACTIONS: Final = re.compile(r"(?:([0-9]+)\s+)?([0-9]{1,3})\s*[/\u2044]\s*([0-9]{1,3})")

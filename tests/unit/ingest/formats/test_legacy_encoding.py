@@ -43,6 +43,10 @@ HEADER = "sku;name;description\n"
         ("windows-1252", "Table – 5 €", "A table of oak"),
         ("windows-1254", "Kaşık", "Paslanmaz çelik kaşık, geniş ağızlı"),
         ("cp850", "Löffel", "Löffel aus Edelstahl, Länge 20 cm"),
+        # Suppliers, places and brands of other languages than the shop's.
+        ("windows-1252", "Wolldecke Serra Têxtil", "500 g/m², Rösterei Nord, Chocolat Léman"),
+        ("windows-1252", "Köttbullar från São Paulo", "Größe M, crème brûlée, piñata"),
+        ("windows-1250", "Łódź świeca, Plzeň", "Größe M, Győr, příliš žluťoučký kůň"),
     ],
 )
 def test_the_text_survives(tmp_path: Path, encoding: str, name: str, description: str) -> None:

@@ -36,6 +36,7 @@ from weighbridge.ingest.formats.xlsx.rows import (
     rows,
 )
 from weighbridge.ingest.formats.xlsx.workbook import Sheet, Workbook
+from weighbridge.ingest.values.numbers import unambiguous
 from weighbridge.ingest.values.wording import quote, quote_all
 
 if TYPE_CHECKING:
@@ -257,6 +258,9 @@ class _Chunk:
         self._values: dict[str, list[str | None]] = {name: [] for name in self._columns}
         self._remarks: list[CellRemark] = []
         self._hidden: list[int] = []
+        self._stored: dict[str, set[int]] = {
+            name: set() for name in self._columns if name in _NUMBERS
+        }
         self.characters = 0
 
     @property
@@ -273,6 +277,9 @@ class _Chunk:
             text = None
             if cell is not None:
                 text = cell.exact if name == Field.CODE and cell.exact else cell.text
+                if name in self._stored and cell.number is not None:
+                    self._stored[name].add(row.number)
+                    text = _unmistakable(text)
                 self.characters += len(text or "")
                 if cell.kind or cell.remark:
                     self._add_remark(name, cell, position, row.number)
@@ -293,7 +300,16 @@ class _Chunk:
             sheet=self._table.sheet.name,
             remarks=self._remarks,
             hidden=frozenset(self._hidden),
+            stored_numbers=self._stored,
         )
+
+
+def _unmistakable(text: str | None) -> str | None:
+    """A stored number, with the unit of its format or without, whose point no column takes for a
+    thousands separator.
+    """
+    number, space, unit = (text or "").partition(" ")
+    return f"{unambiguous(number)}{space}{unit}" or None
 
 
 def _remark(name: str, cell: Cell, place: str) -> str | None:
