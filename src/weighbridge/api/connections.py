@@ -52,7 +52,7 @@ MOST_DROPPED_BYTES: Final = 256_000_000
 DROPPING_WITHIN_S: Final = 120.0
 """The longest time that bytes are read and dropped after the answer."""
 DROPPING_SILENCE_S: Final = 15.0
-"""The longest pause between such bytes before the connection is closed."""
+"""The longest pause between bytes that are dropped; after it the connection is closed."""
 MOST_CONNECTIONS: Final = 700
 """Connections with an ordinary place, from all addresses together."""
 MOST_PER_ADDRESS: Final = 400

@@ -65,13 +65,19 @@ class RefuseOtherSites:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if self._hosts and _without_port(host) not in self._hosts:
-            detail = "This server does not accept that host name."
+            detail = (
+                "This server does not accept that host name. Use the address that it listens on, "
+                "or make a token with `weighbridge token add NAME` and restart it: then any name works."
+            )
             return problem_response(
                 scope["path"], 400, "malformed-request", "The request is malformed", detail
             )
         if scope["method"] in SAFE_METHODS or self._is_same_site(headers, host):
             return None
-        detail = "Pages of other sites may not send requests that change something."
+        detail = (
+            "Pages of other sites may not send requests that change something, unless "
+            "WEIGHBRIDGE_CORS_ORIGINS lists the site."
+        )
         return problem_response(
             scope["path"], 403, "forbidden", "Request from another site refused", detail
         )

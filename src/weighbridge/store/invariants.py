@@ -53,7 +53,10 @@ _REDO: Final = (
     "Run `weighbridge run FILE --redo` with a file of these products, which asks (and pays) for "
     "them again. Uploading them unchanged does not help."
 )
-_NOT_OURS: Final = "Something else has changed the database: Weighbridge never writes this."
+_NOT_OURS: Final = (
+    "Weighbridge never leaves the database so: a person or another program has changed it. Find out "
+    "who, so that it does not happen again."
+)
 _NO_JOB: Final = (
     f"{_NOT_OURS} Run in psql: UPDATE products SET job_id = NULL WHERE status <> 'processing'"  # noqa: S608
 )

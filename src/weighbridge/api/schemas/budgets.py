@@ -11,7 +11,7 @@ class BudgetView(Schema):
     """One cap on spending. Calls in flight count with the most that they can cost."""
 
     name: str = Field(
-        description="`day` or `month` (in UTC), or `catalogue` followed by the first characters of its SHA-256.",
+        description="`day` or `month` (in UTC), or `catalogue` followed by the first characters of the file's SHA-256.",
         examples=["day"],
     )
     cap_usd: float = Field(ge=0, examples=[10.0])
