@@ -273,4 +273,4 @@ class DatabaseUnavailable(StoreError):
 
 
 class SchemaTooNew(StoreError):
-    """The database was written by a newer Weighbridge; this version would damage it."""
+    """The database was written by a newer Weighbridge; this version cannot work with it."""

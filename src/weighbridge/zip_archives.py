@@ -23,4 +23,4 @@ ZIP_DAMAGE: Final = (
     RuntimeError,
     ValueError,
 )
-"""All errors that opening such an archive or reading a member of it may raise."""
+"""All errors that opening a damaged or malicious archive, or reading a member of it, may raise."""

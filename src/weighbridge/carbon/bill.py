@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 class BillResult(NamedTuple):
-    """What the bill comes to: its terms, with what the notes and the other modules need of them."""
+    """The emissions of a bill as terms to be added up, with what the notes and the class route need
+    to know of it.
+    """
 
     terms: list[Term]
     chains: list[Chain]

@@ -38,9 +38,13 @@ _BETWEEN_NAMES: Final = re.compile(r"[\d%,;/+&|()\n]")
 _WHOLE: Final = (0.95, 1.05)
 """Shares between these two sums make a whole."""
 _FOLLOWED: Final = 0.02
-"""Where the masses of the bill are as close as this to the shares, they stay as they are."""
+"""If the masses of the bill differ from the stated shares by no more than this part of their sum,
+they stay as they are.
+"""
 _WORTH_A_NOTE: Final = 0.05
-"""Parts and recycled shares that lack less than this get no note."""
+"""A smaller part that the bill lacks, or a smaller recycled share that could not be counted, gets
+no note.
+"""
 SMALLEST_KG: Final = 1e-12
 """A recycled share that comes to less than a nanogram counts as none."""
 
@@ -118,8 +122,8 @@ def parts_named(text: str) -> dict[str, float]:
 
 
 def _with_composition(text: str, applied: Applied, factors: FactorTable) -> Applied:
-    """The bill with its masses as the catalogue's composition divides them; with a note alone where
-    the composition names what the bill lacks, or more than a whole.
+    """The bill with its masses as the catalogue's composition divides them; with only a note where
+    the composition names a part that the bill lacks, or its shares add up to more than 100 %.
     """
     parts = parts_named(text)
     bill = applied.bill
@@ -152,7 +156,7 @@ def _with_composition(text: str, applied: Applied, factors: FactorTable) -> Appl
 
 
 def _lines_of(part: str, bill: BillOfMaterials, factors: FactorTable) -> list[int]:
-    """The lines (from 0) whose material the name of a part may mean."""
+    """The numbers (from 0) of the lines whose material this part of a composition may be."""
     words = {IN_ENGLISH.get(word, word) for word in re.findall(r"[^\W\d_]+", part)}
     return [
         place for place, line in enumerate(bill.lines) if words & _words_of(line.material, factors)

@@ -1,20 +1,21 @@
 """The class route: what others published for whole products of the same kind, scaled to the
 product's mass.
 
-Each reference is scaled by (mass / its mass)^0.65: a product twice as heavy is one and a half times
-the work. Within one maker and kind, the references themselves rise with the power 0.61 of the mass:
-0.3 for computers and monitors, whose chips weigh little, 1.0 for the rest. So the exponent is known
-to about ±0.35, and a reference tells the less, the further its mass is from the product's.
-References per kilogram (food) are scaled by the mass of what is in the package, and all by the mass
-itself where the weight is that of a declared unit or a pallet. Where nobody knows the weight,
-references count as they are, per unit; the further a reference's mass is from the one that was
-inferred, the wider is its spread, and the less it counts.
+Each reference is scaled by (mass / its mass)^0.65: a product twice as heavy has about one and a
+half times the emissions. Within one maker and kind, the references themselves rise with the power
+0.61 of the mass: 0.3 for computers and monitors, whose chips weigh little, 1.0 for the rest. So the
+exponent is known to about ±0.35, and a reference says less, the further its mass is from the
+product's. References per kilogram (food) are scaled by the mass of what is in the package, and all
+by the mass itself where the weight is that of a declared unit or a pallet. Where nobody knows the
+weight, references count as they are, per unit; the further a reference's mass is from the one that
+was inferred, the wider is its spread, and the less it counts.
 
 The figure is the weighted geometric mean over makers. Makers differ from each other (τ = 0.3) and
-the products of one from each other (s = 0.5), so a maker with n products is known to τ² + s²/n and
-counts by its inverse: fifty products count 3.6 times as much as one, five hundred 3.8 times. The
-spread is that of all references around the mean: between makers, within each, and each row's own.
-References of unknown mass count per unit, with a spread for the size.
+the products of one from each other (s = 0.5), so the figure of a maker with n products has the
+variance τ² + s²/n, and counts by the inverse of that: fifty products count 3.6 times as much as
+one, five hundred 3.8 times. The spread is that of all references around the mean: between makers,
+within each, and each row's own. References of unknown mass count per unit, with a spread for the
+size.
 
 A kind that nobody published is compared with the kinds that are made much like it (a thin client
 with desktop computers). Among published kinds, 44 pairs that are alike in that way differ by 0.6
@@ -22,8 +23,8 @@ with desktop computers). Among published kinds, 44 pairs that are alike in that 
 names the kinds.
 
 A product whose display, memory, drives and battery alone come to more than the class figure has
-more in it than what was published: the class is off by at least that much, which is added to its
-spread.
+more in it than the published products: the class is off by at least that much, which is added to
+its spread.
 
 A product far lighter or heavier than all references is either not of that kind or has a wrong
 weight: a note says so. Pieces per pack that would make each piece too light do not count.
@@ -56,7 +57,9 @@ LEAST_SPREAD: Final = 0.5
 BETWEEN_MAKERS: Final = 0.3
 """Standard deviation between makers, of the logarithm (τ in the docstring of the module)."""
 WITHIN_MAKER: Final = 0.5
-"""Standard deviation between the products of one maker, of the logarithm (s there)."""
+"""Standard deviation between the products of one maker, of the logarithm (s in the docstring of the
+module).
+"""
 EXPONENT_SPREAD: Final = 0.35
 """How far the exponent of a single kind may be from the common one: kinds have 0.3 to 1.0."""
 BETWEEN_KINDS: Final = 0.6
@@ -67,7 +70,7 @@ published.
 """
 
 OTHER_SIZE: Final = 30.0
-"""A product this many times lighter or heavier than all references is doubted."""
+"""A product this many times lighter or heavier than all references gets a note that says so."""
 
 _WORTH_A_NOTE: Final = 1.5
 """How many times the class figure the parts alone must come to before a note says so."""
@@ -76,21 +79,23 @@ _KINDS_REMEMBERED: Final = 2048
 """How many results are cached."""
 _PER_UNIT: Final = 0.0
 _PER_KG: Final = 1.0
-"""Exponents of the mass for figures per unit and per kg."""
+"""Exponent of the mass for published figures per kg; `_PER_UNIT` is that for figures per unit."""
 _ACTIVITY_UNITS: Final = {_PER_UNIT: "unit", SCALING_EXPONENT: "kg^0.65", _PER_KG: "kg"}
 """Exponent of the mass → unit of what is multiplied by the published figure."""
 _LINEAR: Final = (WeightBasis.PALLET, WeightBasis.DECLARED_UNIT)
-"""What a weight may be the weight of that does not tell the size of one product: figures are scaled
-by the mass itself.
+"""Weights of these do not tell the size of one product: published figures are scaled in proportion
+to them.
 """
 _IDS_SHOWN: Final = 3
 """How many source ids a citation lists."""
 _THE_KIND: Final = "the kind"
 _SIMILAR_KINDS: Final = "similar kinds"
-"""How notes call the kind of the references."""
+"""What notes call the kind of the references where it is not that of the product."""
 _RATING_OF_THE_KIND: Final = 2
 _RATING_OF_SIMILAR_KINDS: Final = 3
-"""Technological ratings of figures of the very kind, and of similar kinds."""
+"""Technological rating of published figures for similar kinds; 2 is that of figures for the kind
+itself.
+"""
 FOOD: Final = "Food & beverages"
 _PACKAGING: Final = ("packaging", "package", "carton", "box")
 """A line whose component has one of these words is packaging, not the product itself."""

@@ -26,7 +26,7 @@ CHIPS: Final = "ic_"
 PROCESSORS: Final = "processors_"
 """What the names of attributes that count processors begin with."""
 HEAVIEST_PROCESSOR_KG: Final = 0.2
-"""One processor in its package, with a lid."""
+"""The most that one processor weighs, with its package and lid."""
 _CHIPS_FACTOR: Final = "ic_logic"
 """Key of the material that chips count as where the bill does not name them."""
 

@@ -36,7 +36,7 @@ _BY_LABEL: Final = (
     ContributionKind.CLASS_REFERENCE,
     ContributionKind.SUPPLIER_FIGURE,
 )
-"""Kinds of contributions that are shown under a heading of their own, their label."""
+"""Kinds of contributions that each have a heading of their own: their label."""
 _Z95: Final = 1.96
 _SHOWN_NARROWING: Final = 5
 """How many ways to narrow the range are shown."""

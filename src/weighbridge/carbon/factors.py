@@ -282,7 +282,9 @@ class FactorTable:
 
     @override
     def __reduce__(self) -> tuple[Any, ...]:
-        """For another process: mappings that cannot be changed cannot be pickled."""
+        """Pickle the table for another process with plain dictionaries: read-only mappings cannot
+        be pickled.
+        """
         references = tuple(one for kind in self.references.values() for one in kind)
         return FactorTable.of, (
             self.name,

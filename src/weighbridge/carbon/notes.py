@@ -89,9 +89,9 @@ _NEAR_A_EURO: Final = frozenset({"EUR", "USD", "GBP", "CHF"})
 """Currencies worth about a euro: near enough for a check by factors of ten."""
 _ABOVE_THE_PRICE: Final = 10.0
 _BELOW_THE_PRICE: Final = 1 / 100
-"""A figure above the one or below the other times the ratio is doubted. The ratios are of
-producers' prices: what a shop adds and what a name costs makes a figure low for its price, never
-high.
+"""A figure below this many times the ratio for its price, or above `_ABOVE_THE_PRICE` times, gets a
+note. The ratios are of producers' prices: a shop's margin or a brand makes a figure low for its
+price, never high. So the lower bound is further away.
 """
 _OTHER_ENERGY: Final = 10.0
 """Stated energy this many times more or less than the usual is doubted: kWh and MJ are 3.6 times

@@ -147,8 +147,8 @@ CsvBomOption = Annotated[
 DEFAULT_FORMATS = "csv,xlsx,jsonl"
 GARBAGE_PORTION = 200_000
 SMALL_GARBAGE_PORTION = 2_000
-"""Allocations between two collections of garbage. A collection stops all threads, for about 100 ms
-after the large number of allocations, for 2 ms after the small one.
+"""Allocations between two collections of garbage where answers must come quickly. A collection
+stops all threads: for about 2 ms after so many, for 100 ms after `GARBAGE_PORTION`.
 """
 MapOption = Annotated[
     list[str] | None,

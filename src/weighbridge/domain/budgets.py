@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 DAY: Final = "day"
 MONTH: Final = "month"
 CATALOGUE: Final = "catalogue "
-"""First part of the name of a cap on one catalogue; the first digits of its SHA-256 follow."""
+"""First part of the name of a cap on one catalogue; the first digits of the file's SHA-256 follow.
+"""
 PERIODS: Final = (DAY, MONTH)
 """Names of the caps that begin anew: with each day, with each month."""
 USED_UP: Final = "The budget of"

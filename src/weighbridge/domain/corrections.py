@@ -16,14 +16,18 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import StepName
 
 _DIGITS: Final = 10
-"""As many as somebody may have given; what adding up leaves behind them is not shown."""
+"""How many significant digits of a number are shown: as many as a person may have typed, without
+the rounding error of a sum.
+"""
 
 Path = tuple[str, ...]
 """Where a value is in an answer: ("lines", "2", "material")."""
 
 _FIRST: Final = "value"
 _WRITTEN_OUT: Final = 1e16
-"""From here on PostgreSQL gives a whole number without its exponent back."""
+"""Python writes a whole number from this on with an exponent ("1e+16"), and PostgreSQL gives it
+back written out.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,9 @@ class Cause:
     reason: str = ""
     targets: tuple[str, ...] = ()
     is_alone: bool = False
-    """Another method or other factors count since then, and did not move the figure."""
+    """Whether this cause alone explains the change: a newer method or other factors were in use
+    too, but did not change the figure.
+    """
 
     def as_stored(self) -> dict[str, Any]:
         """The cause as a JSON object."""

@@ -1,8 +1,8 @@
 """Decides which user of the host runs PostgreSQL, which refuses to run as root. No other user's
 files get a new owner.
 
-An ordinary user runs it under the own account. Root runs it as the owner of the data directory or,
-if that is root too, as the system user `weighbridge`, which can do nothing else.
+An ordinary user runs it under their own account. Root runs it as the owner of the data directory
+or, if that is root too, as the system user `weighbridge`, which can do nothing else.
 """
 
 from __future__ import annotations

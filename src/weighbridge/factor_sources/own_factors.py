@@ -40,8 +40,8 @@ KINDS: Final = (MATERIAL, PROCESS, REFERENCE)
 """What a row of the file may be."""
 MOST_OFFERED: Final = 1_000
 MOST_CHARACTERS: Final = 15_000
-"""The most keys, and the most characters in them, that providers accept in the closed lists of one
-question.
+"""The most characters of all keys together that providers accept in the closed lists of one
+question; `MOST_OFFERED` is the most keys.
 """
 _CITED: Final = ("source", "source_id", "year", "region", "licence")
 """Columns that every row needs, because they say where its figures come from."""

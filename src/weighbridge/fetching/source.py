@@ -37,7 +37,7 @@ SLOW_S: Final = 10.0
 MOST_SLOW_S: Final = 2_400.0
 """How long the slow pictures of a host may take together: ten minutes on its four connections."""
 TOO_SLOW_FOR_S: Final = 600.0
-"""How long a host is not asked whose slow pictures took longer."""
+"""How long a host is not asked after its slow pictures took longer than `MOST_SLOW_S` together."""
 MOST_HOSTS: Final = 10_000
 """How many quick hosts, and how many others, are remembered."""
 

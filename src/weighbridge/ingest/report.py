@@ -1,4 +1,4 @@
-"""What a file is taken for: the report that people see before anything is stored or paid.
+"""How a file is read: the report that people see before anything is stored or paid.
 
 `ReportBuilder` watches the checked chunks go by, wherever they go.
 """

@@ -35,12 +35,13 @@ _EXACT: Final = 0.02
 """How far two masses may differ, as a share of the stated one, to count as the same."""
 _LEAST_RATIO: Final = 0.6
 _GREATEST_RATIO: Final = 5.0
-"""Bounds of weight ÷ stated mass if the unit is right: honey of 500 g weighs 0.78 kg with its jar.
+"""With the right unit, a weight is at most this many times the stated mass, and at least
+`_LEAST_RATIO` times: honey of 500 g weighs 0.78 kg with its jar.
 """
 _ENOUGH: Final = 3
 """How many rows must state the cell's own number before its unit counts as clear."""
 _CLEAR: Final = 0.8
-"""The share of such rows that must agree on the unit."""
+"""The share of the rows that state the cell's own number which must agree on its unit."""
 
 
 @dataclass(frozen=True, slots=True)

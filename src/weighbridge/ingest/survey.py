@@ -43,13 +43,15 @@ _SAMPLES: Final = 3
 _BARE_SAMPLE: Final = 200
 """About how many numbers without a unit are sampled from each chunk."""
 _MOST_SAMPLED: Final = 20_000
-"""About how many of them are kept for a column."""
+"""About how many numbers without a unit are kept for a column."""
 _HEAVY_KG: Final = 50.0
 """If half of the numbers of a column without units are above this, they may be grams."""
 _HEAVY_WHOLE_KG: Final = 5.0
-"""The same bound for a column of whole numbers: kilograms of small goods would have decimals."""
+"""If half of the numbers of a column of whole numbers are above this, they may be grams: weights of
+small goods in kilograms would have decimals.
+"""
 _FEW: Final = 5
-"""A column with fewer numbers is not called one of whole numbers."""
+"""A column with fewer numbers never counts as one of whole numbers."""
 _PERCENT: Final = (
     "%", "percent", "prozent", "procent", "pct", "pourcent", "porcent", "процент", "yüzde", "百分",
 )  # fmt: skip

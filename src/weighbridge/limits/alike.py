@@ -19,8 +19,8 @@ FIRST_CALLS: Final = 5
 CALLS_IN_A_ROW: Final = 20
 """Number of calls in a row, bad in the same way, that is enough evidence at any later time."""
 LEAST_PRODUCTS: Final = 6
-"""Number of products that these calls must be about (more than one group): a few hard products
-prove nothing.
+"""Number of products that the bad calls must be about to be evidence (more than one group has): a
+few hard products prove nothing.
 """
 
 REFUSALS: Final = ("RequestRefused", "RequestBlocked", "GenerationFailed", "RequestTooLarge")

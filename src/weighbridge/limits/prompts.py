@@ -19,11 +19,11 @@ CALLS: Final = 4
 prompts are taken to be cut.
 """
 CALLS_AT_ROUND_COUNT: Final = 2
-"""After so many, if that number is a usual context size."""
+"""As `CALLS`, where the number that the server counts is a usual context size."""
 ROUND: Final = 128
 """Usual context sizes are multiples of this."""
 DIFFERENT: Final = 8
-"""Tokens by which our own counts of these calls must differ at least."""
+"""Our own counts of calls that the server counts alike must differ by at least this many tokens."""
 
 
 class Counted(NamedTuple):

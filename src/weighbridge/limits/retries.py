@@ -72,11 +72,12 @@ REFUSALS_OF_A_GROUP: Final = 10
 group is halved.
 """
 REFUSALS_OF_ONE: Final = 30
-"""The same for a call about one product (about twelve minutes): after them the product fails, so
-there must be no doubt.
+"""As `REFUSALS_OF_A_GROUP`, for a call about one product (about twelve minutes). More are needed,
+because the product then fails.
 """
 REFUSALS_ABOVE_LIMIT: Final = 3
-"""Number of 429s that is enough if their headers state a limit per minute below the call's tokens.
+"""As `REFUSALS_OF_A_GROUP`, where the headers of the 429s state a limit per minute below the call's
+tokens.
 """
 
 

@@ -28,8 +28,9 @@ CHANCE: Final = 1e-4
 
 
 FEW: Final = 2
-"""At the end of a run no other calls are sent that could succeed. Then up to this many calls are
-stuck, and not hit by an outage, if they fail twice as often as above and calls succeeded earlier.
+"""At the end of a run no other calls are sent that could succeed. So if no more calls than this are
+failing, and others succeeded earlier, they count as stuck after twice as many failures as are
+needed otherwise.
 """
 
 

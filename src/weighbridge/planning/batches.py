@@ -23,7 +23,9 @@ TOKEN_LIMIT_EXCEEDED: Final = "token_limit_exceeded"  # noqa: S105 - an error co
 BELOW_REFUSED: Final = 0.9
 """Factor by which the tokens that may wait are lowered after a refusal."""
 LEAST_PART: Final = 10
-"""They are never lowered below a stated limit divided by this."""
+"""The tokens that may wait are never lowered below the limit that the provider states, divided by
+this.
+"""
 _LIMIT: Final = re.compile(r"Limit:\s*([\d,]+)\s*enqueued tokens", re.IGNORECASE)
 
 

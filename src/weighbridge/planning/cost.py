@@ -29,7 +29,7 @@ CACHED_PROMPT_LEAST: Final = 1024
 https://developers.openai.com/api/docs/guides/prompt-caching
 """
 CACHED_PROMPT_STEP: Final = 128
-"""Longer beginnings are stored in multiples of this many tokens."""
+"""Of a longer beginning of a prompt, OpenAI's cache stores a multiple of this many tokens."""
 
 
 @dataclass(frozen=True, slots=True)

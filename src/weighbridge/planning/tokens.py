@@ -43,7 +43,7 @@ REMEMBERED: Final = 200
 QUANTILE: Final = 0.98
 """Share of the remembered answers that the allowance must be enough for."""
 HEADROOM: Final = 1.15
-"""Factor on the length that this share kept within."""
+"""Factor on the length that `QUANTILE` of the answers did not exceed."""
 ENOUGH: Final = 20
 """Number of answers of a group size from which its allowance is learned; before, it is estimated.
 """

@@ -38,8 +38,8 @@ MAX_WEIGHT_RATIO: Final = 4.0
 than this factor: one weight may be wrong.
 """
 MAX_SIZED_WEIGHT_RATIO: Final = 10.0
-"""The same for products whose texts name different sizes, contents or counts: a sachet and a
-canister differ in packaging.
+"""As `MAX_WEIGHT_RATIO`, for products whose texts name different sizes, contents or counts: beyond
+this factor they differ in packaging, as a sachet and a canister do.
 """
 MIN_CODE_CHARACTERS: Final = 3
 """Shorter article numbers are not removed from texts: they may be ordinary words or sizes."""

@@ -42,7 +42,9 @@ encoded.
 
 _LONGEST_HEADER: Final = 64 * 2**10
 _MOST_HEADERS: Final = 512
-"""aiohttp's own bounds are so narrow that real gateways and their cookies exceed them."""
+"""The most headers of a reply; `_LONGEST_HEADER` is the most bytes of one. aiohttp's own bounds are
+so narrow that real gateways and their cookies exceed them.
+"""
 
 
 class Network(Wire):

@@ -42,9 +42,11 @@ SETTLED_AFTER_S: Final = 60.0
 A call's row is committed within milliseconds of getting its id.
 """
 LONG_AGO: Final = timedelta(minutes=15)
-"""Calls that began before then have ended: the first read of a process takes them as settled."""
+"""Calls that began longer ago than this have ended: the first read of a process takes them as
+settled.
+"""
 FRESH_FOR_S: Final = 2.0
-"""How long a result is used again, at least."""
+"""The shortest time for which a result is reused before the statistics are read again."""
 COST_FACTOR: Final = 20.0
 """A result that took t seconds to read is used again for 20 t, so that statistics take at most 5 %
 of one connection's time.

@@ -57,7 +57,7 @@ GPT_5: Final = ModelLimits(
 )
 
 STANDARD: Final = ModelLimits(400_000, 128_000)
-"""For models of which nothing but the price is known."""
+"""The limits of models of which nothing but the price is known."""
 
 KNOWN_MODELS: Final[Mapping[str, ModelLimits]] = {
     "gpt-6-luna": LUNA,

@@ -81,7 +81,7 @@ def _fingerprint(bill: BillOfMaterials) -> Fingerprint:
     """What two bills have in common when one is a copy: materials, components and masses as the
     model stated them, before scaling.
 
-    Rounding can hide a difference of 1 ppm, no more.
+    The rounding of the masses can hide a difference of at most one millionth.
     """
     unscale = bill.stated_mass_kg / bill.mass_kg
     return tuple(

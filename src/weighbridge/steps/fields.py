@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SHOWN_CHARACTERS: Final = 60
 """How much of a value a message quotes."""
 MOST_PARTS: Final = 100
-"""More entries than this no list of a usable answer has."""
+"""A list with more entries than this makes an answer unusable."""
 _CONFIDENCES: Final = {word.value: word for word in Confidence}
 
 

@@ -105,8 +105,8 @@ def _fitting_other_versions(
 ) -> list[str]:
     """Versions of those `others` that are consistent with the answers in `versions`.
 
-    A version does not tell which earlier answers it was given with. Only where each earlier step
-    has a single answer is it that one.
+    A version does not tell which earlier answers it was given with. So an answer counts only where
+    each earlier step has a single answer, which it must have been given with.
     """
     (step,) = question.parts
     answers = Counter(name for name, _ in stored)

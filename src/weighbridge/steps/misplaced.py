@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import Answer, Subject
 
 FITS: Final = 0.01
-"""Masses fit a weight when they add up to it within this share: the model is told to let them."""
+"""Masses fit a weight when they add up to it within this share: the model is told to make the
+masses add up to it.
+"""
 COMMON: Final = 3
 """A word in the names of more subcategories than this ("other", "accessories") says nothing about a
 product.

@@ -30,7 +30,7 @@ class Steps:
 
     @override
     def __reduce__(self) -> tuple[Any, ...]:
-        """For another process, which makes them anew."""
+        """Pickle the steps so that another process makes them anew."""
         return Steps, ([type(step) for step in self], self._vocabulary)
 
     def __iter__(self) -> Iterator[Step[Any]]:

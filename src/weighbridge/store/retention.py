@@ -40,7 +40,7 @@ _SUMS: Final = (
     "output_tokens, cost_usd, unpriced_calls"
 )
 _ADDED: Final = ", ".join(f"{name} = r.{name} + excluded.{name}" for name in _SUMS.split(", "))
-"""Adds the sums of deleted calls to those of the same key."""
+"""SQL that adds the sums of deleted calls to the stored sums of the same key."""
 
 
 async def claim(connection: Connection) -> bool:

@@ -47,7 +47,9 @@ UNNAMED_FIELDS: Final = (
     "low_kg_co2e",
     "high_kg_co2e",
 )
-"""The fields of a contribution in a footprint from before schema 9, which does not name them."""
+"""The fields of a contribution, in their order, in footprints from before schema 9, which do not
+name them.
+"""
 
 _OWN_FIELDS: Final = tuple(name for name in Contribution._fields if name not in RATE_FIELDS)
 _own_values: Final = attrgetter(*_OWN_FIELDS)

@@ -1,5 +1,5 @@
-"""The factors that this process computes with: those of its settings, and over them the newest
-upload of anybody.
+"""The factors that this process computes with: those of its settings, overridden by the newest
+upload, whoever made it.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class LoadedFactors:
 
 
 class FactorsInUse:
-    """The factors of this process, one object each. `load` gives the factors of the settings, with
-    an uploaded file over them.
+    """The factors of this process; one object per process. `load` gives the factors of the
+    settings, with an uploaded file over them.
     """
 
     def __init__(self, load: Callable[[UploadedFile | None], LoadedFactors]) -> None:

@@ -1,4 +1,4 @@
-"""A word of a closed list, found by what a person calls it, or the words that it may be meant for.
+"""Finds the entry of a closed list that a person's word means, or the entries that it may mean.
 
 Pure. Only for what people write: a model chooses from the list itself.
 
@@ -32,13 +32,14 @@ _LIKELY: Final = 0.6
 _SLIP: Final = 0.82
 """From this ratio of `difflib` on, one word is taken for a misspelling of the other."""
 _LEAST_FOR_SLIP: Final = 4
-"""The least letters of a word that may be misspelled, or begin another."""
+"""A word with fewer letters is never taken for a misspelling, or for the beginning of another word.
+"""
 _LEAST_FOR_COMPOUND: Final = 8
-"""The least letters of a word that may be made of others: "Kupferdraht"."""
+"""A word with fewer letters is never split into other words, as "Kupferdraht" is."""
 _LEAST_FOR_BRACKETS: Final = 3
 """The least letters of a name in brackets."""
 _BEGINNING: Final = 0.8
-"""What a word counts that begins like another, where the same word counts 1."""
+"""The score of a word that begins like the one that is looked for; the same word scores 1."""
 _SLIPPED: Final = 0.6
 """What a misspelled word counts."""
 _CLOSE: Final = 0.6

@@ -1,12 +1,13 @@
-"""Weighing of many products at once, beside the event loop: in a thread, and where there are
-thousands, in a process for each core.
+"""Computes the footprints of many products beside the event loop: in a thread, or for thousands of
+products in a process for each core.
 
     event loop ── run ──> thread ── pipe ──> process
                           thread ── pipe ──> process
 
-A process has its own copy of whatever weighs; plain data goes there and back. It writes nothing:
-all that it returns can still be rolled back. Where one is killed, for want of memory say, its
-thread does the work in this process. They end when their pipe does, and so with this process.
+Each process has a copy of the object that computes (`work`); it is sent plain data and returns
+plain data. It writes nothing to the database, so the caller can still roll everything back. If a
+process is killed, for lack of memory say, its thread does the work in this process. The processes
+end when their pipe closes, and so with this process.
 """
 
 from __future__ import annotations
@@ -32,23 +33,29 @@ Result = TypeVar("Result")
 Given = ParamSpec("Given")
 
 SHARE: Final = 2_500
-"""Products for each process; with fewer, starting it (a second) takes longer than it saves."""
+"""The number of products for which one more process is started: with fewer, starting it (a second)
+takes longer than it saves.
+"""
 
 MOST: Final = 8
-"""Processes: beyond that, the one that writes has no time for more."""
+"""The most processes: the one that writes their results to the database cannot keep up with more.
+"""
 
 _GARBAGE_PORTION: Final = 50_000
-"""Objects between two collections. Answers and rows are never part of a cycle: looked at as often
-as is usual, they cost a sixth more CPU."""
+"""The number of allocations between two collections of garbage. Answers and rows are never part of
+a cycle; with Python's usual number, examining them takes a sixth more CPU.
+"""
 
 
 class Weighing(Generic[Work]):
-    """Runs functions of one `work`. Made by `weighing_beside`."""
+    """Calls functions with `work` as their first argument, in threads or processes. Made by
+    `weighing_beside`.
+    """
 
     def __init__(self, work: Work, processes: int) -> None:
         self._work = work
         self.at_once = max(processes, 1)
-        """How many it runs at the same time."""
+        """How many functions it runs at the same time."""
         self._processes = [_Process(work) for _ in range(processes)] if processes > 1 else []
         self._unused = list(self._processes)
         self._threads = ThreadPoolExecutor(self.at_once, "weighing")
@@ -61,21 +68,24 @@ class Weighing(Generic[Work]):
         *given: Given.args,
         **named: Given.kwargs,
     ) -> Result:
-        """What `task` returns or raises. Where there are processes, both it and what it is given
-        and returns are pickled."""
+        """Call `task(work, …)`; returns what it returns, or raises what it raises. With processes,
+        the task, its arguments and its result are pickled.
+        """
         loop = asyncio.get_running_loop()
         done = await loop.run_in_executor(self._threads, self._run, task, given, named)
         return cast("Result", done)
 
     async def close(self) -> None:
-        """What is being run is given up, and what is not begun."""
+        """End the processes and threads; tasks that run or wait are given up."""
         self._closed = True
         for process in self._processes:
             process.end()
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
 
     def _run(self, task: Callable[..., Any], given: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        """In a thread, which has a process of its own until that ends."""
+        """Run the task on the present thread: in the thread's own process, or here if it has none
+        or its process has ended.
+        """
         if not hasattr(self._own, "process"):
             self._own.process = self._unused.pop() if self._unused else None
         if self._own.process is not None:
@@ -87,7 +97,8 @@ class Weighing(Generic[Work]):
                     raise
                 telemetry.warning(
                     "weighing_process_ended",
-                    "⚠️ A process that weighed products has ended; the program does its part of the work",
+                    "⚠️ A process that computed footprints has ended; its part of the work is done "
+                    "in the main process",
                     error=str(error),
                 )
             else:
@@ -99,7 +110,9 @@ class Weighing(Generic[Work]):
 
 @asynccontextmanager
 async def weighing_beside(work: Work, products: int) -> AsyncIterator[Weighing[Work]]:
-    """Whatever weighs so many products. `work` is copied to each process."""
+    """A `Weighing` with as many processes as help with this number of `products`; `work` is copied
+    to each.
+    """
     weighing = Weighing(work, min(os.cpu_count() or 1, products // SHARE, MOST))
     try:
         yield weighing
@@ -108,7 +121,7 @@ async def weighing_beside(work: Work, products: int) -> AsyncIterator[Weighing[W
 
 
 class _Process:
-    """A process that is begun when there is something to do, and what it is asked by one thread."""
+    """A process that serves one thread; started when that thread has its first task."""
 
     def __init__(self, work: Any) -> None:
         self._work = work
@@ -118,7 +131,7 @@ class _Process:
         self._pipe: Connection[Any, Any] | None = None
 
     def run(self, *asked: Any) -> tuple[Any, Exception | None]:
-        """What the task returns there, and what it raises.
+        """Run a task in the process: (what it returned, what it raised), one of which is None.
 
         Raises EOFError or OSError once the process has ended.
         """
@@ -128,7 +141,7 @@ class _Process:
         return answer
 
     def end(self) -> None:
-        """Kill it: nothing depends on what it is doing."""
+        """Kill the process; nothing depends on what it is doing."""
         with self._lock:
             self._ended = True
             if self._process is not None:
@@ -150,7 +163,9 @@ class _Process:
 
 
 def _weigh_for(pipe: Connection[Any, Any]) -> None:
-    """The life of such a process. A terminal's Ctrl-C is for the parent, which ends this one."""
+    """The main function of a process: runs the tasks from the pipe until it closes. It ignores
+    Ctrl-C of a terminal, because the parent ends it.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         work = pipe.recv()

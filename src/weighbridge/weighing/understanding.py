@@ -79,7 +79,7 @@ def _is_same(found: Iterable[Any], value: Iterable[Any]) -> bool:
 
 def _key(text: str, names: Mapping[str, str], taken: dict[str, str]) -> str:
     """The key that a text means, noted in `taken`; the text itself where it is a key already, or
-    nothing is sure.
+    does not mean exactly one.
     """
     key = find_key(text, names)
     if key is None or key == text:

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=8)
 """A job without a heartbeat for this long is taken over."""
 BEATS_IN_TIMEOUT: Final = 4
-"""Number of heartbeats in that time: three in a row may fail before another worker takes over."""
+"""Number of heartbeats in `HEARTBEAT_TIMEOUT`: three in a row may fail before another worker takes
+over.
+"""
 MAX_BLOCKED_S: Final = 30.0
 """An event loop that does not answer for this long counts as blocked: an overloaded machine alone
 does not explain it.

@@ -31,7 +31,8 @@ TRANSIENT_ERRORS: Final = (
     asyncpg.ReadOnlySQLTransactionError,  # a standby that is about to be promoted
     asyncpg.InternalClientError,  # the connection broke in the middle of a message
 )
-"""Errors that end without a change of ours. Any other error of a statement is a bug and is raised.
+"""Errors that pass without a change to our program. Any other error of a statement is a bug and is
+raised.
 """
 RETRY_S: Final = 0.5
 

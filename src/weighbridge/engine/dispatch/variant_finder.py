@@ -67,7 +67,7 @@ class VariantFinder:
 
 
 def _standing(stored: StoredProduct, able: Collection[int]) -> Standing | None:
-    """Whether other variants can use this product's answers, now or later; None: no matter.
+    """Whether other variants can use this product's answers, now or later; None: they cannot.
 
     `able` are the ids of completed products whose answers may be used.
     """

@@ -48,7 +48,8 @@ RECORD_BATCH: Final = 96
 """The most finished calls in one transaction."""
 WRITERS: Final = 3
 """The most transactions at the same time: one is assembled while PostgreSQL works on another. With
-a single one of 256 calls each waited for the other, and a catalogue took a tenth longer.
+one transaction at a time (of up to 256 calls) this process and PostgreSQL waited for each other,
+and a catalogue took a tenth longer.
 """
 
 

@@ -71,9 +71,10 @@ ROUND_SIZE: Final = 50
 Sending each call takes the event loop about a millisecond.
 """
 CAREFUL_ROUND_SIZE: Final = 25
-"""The same for a provider that does not state how long it worked on a call, so that its time of
-arrival is not known. Assembling a hundred requests takes a busy process half a second: they would
-arrive that much later than we count them, together with those of the next minute.
+"""The most requests considered in one transaction if the provider does not state how long it worked
+on a call, so that nobody knows when a call arrived. Assembling a hundred requests takes a busy
+process half a second: they would arrive that much later than we count them, together with those of
+the next minute.
 """
 ROUND_TIMEOUT_S: Final = 15.0
 """Time limit of a statement of a round, which usually takes milliseconds; after it the connection

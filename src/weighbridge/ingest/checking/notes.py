@@ -27,7 +27,8 @@ _LIKE_A_DATE: Final = (
     r"|(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?: [0-9:]{5,8})?|[0-3]?[0-9][./][01]?[0-9][./](?:19|20)[0-9]{2})$"
 )
 _MANY: Final = 0.5
-"""If a larger share of the codes look like dates, they are meant to."""
+"""If a larger share of a chunk's codes look like dates, that is no accident, and they get no note.
+"""
 
 
 class NoteBook:

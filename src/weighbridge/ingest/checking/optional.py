@@ -1,5 +1,5 @@
-"""Everything else a row may say: weight, picture, country, facts. What cannot be used is left out,
-with a note.
+"""Reads the optional fields of a row: weight, picture, country, facts. What cannot be used is left
+out, with a note.
 
 Each function takes the text of a column and gives its values and, cell by cell, what is wrong with
 it.

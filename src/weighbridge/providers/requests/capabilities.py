@@ -88,8 +88,8 @@ class Capabilities:
         return self._without_named(text) or self._with_easier_form(text)
 
     def _without_named(self, text: str) -> Capabilities | None:
-        """These without (or with another value of) the parameter that a refusal names; None if it
-        names none.
+        """The capabilities without (or with another value of) the parameter that a refusal names;
+        None if it names none.
         """
         if not _REFUSES_PARAMETER.search(text):
             return None
@@ -113,7 +113,9 @@ class Capabilities:
         return self.with_next_form() if SCHEMA_WORDS.search(text) else None
 
     def _with_other_effort(self, text: str) -> Capabilities:
-        """These with the lowest effort that the refusal offers, or with none if it offers none."""
+        """The capabilities with the lowest effort that the refusal offers, or without an effort if
+        it offers none.
+        """
         offered = [effort for effort in EFFORTS if f"'{effort}'" in text or f'"{effort}"' in text]
         others = [effort for effort in offered if effort != self.effort]
         effort = others[0] if others else None
@@ -135,8 +137,8 @@ class Capabilities:
         )
 
     def with_next_form(self) -> Capabilities | None:
-        """These with the next form of `AnswerForm`; None after the last one, and where the user has
-        set the form.
+        """The capabilities with the next form of `AnswerForm`; None after the last one, and where
+        the user has set the form.
         """
         if self.form_is_fixed or self.form is AnswerForm.TEXT:
             return None
@@ -148,7 +150,8 @@ class Capabilities:
         return {**learned, "form": self.form.name.lower()}
 
     def recalled(self, learned: Mapping[str, Any]) -> Capabilities:
-        """These, corrected by the `dump` of an earlier process for the same server and model.
+        """These capabilities, corrected by what an earlier process wrote with `dump` for the same
+        server and model.
 
         What the user has set stays.
         """

@@ -16,11 +16,13 @@ CONNECT_TIMEOUT_S: Final = 10.0
 STANDARD_TIMEOUT_S: Final = 120.0
 """Base time limit of a call to a hosted model in the standard tier."""
 FLEX_TIMEOUT_S: Final = 900.0
-"""What the provider recommends for flex: https://developers.openai.com/api/docs/guides/flex-
-processing
+"""Base time limit of a call in the flex tier, as the provider recommends:
+https://developers.openai.com/api/docs/guides/flex- processing
 """
 LOCAL_TIMEOUT_S: Final = 600.0
-"""For a server on this machine: on a CPU it writes some 5 to 50 tokens a second."""
+"""Base time limit of a call to a server on this machine: on a CPU it writes some 5 to 50 tokens a
+second.
+"""
 SECONDS_PER_TOKEN: Final = 1 / 50
 """Added to the time limit for each token of the output allowance; no hosted model is slower than
 that for long.

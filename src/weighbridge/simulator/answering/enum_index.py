@@ -20,8 +20,8 @@ _SEPARATOR: Final = re.compile(r"\s*(?:>|/|::|→|\|)\s*")
 _HEAD_WEIGHT: Final = 1.0
 _TAIL_WEIGHT: Final = 0.6
 _SURPLUS_PENALTY: Final = 0.1
-"""Score of a value for a hint: for its first word, for each further word that matches, and the
-deduction for each word of the value that is not in the hint.
+"""How well a value fits a hint: `_HEAD_WEIGHT` for the hint's first word, `_TAIL_WEIGHT` for each
+further word that matches, less this for each word of the value that is not in the hint.
 """
 
 

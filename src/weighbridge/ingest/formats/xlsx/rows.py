@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 MAX_ROWS: Final = 1_048_576
 MAX_COLUMNS: Final = 16_384
 MAX_CELL_CHARACTERS: Final = 32_767
-"""Excel's own limits (https://support.microsoft.com/office/1672b34d-7043-467e-8e27-269d656771c3).
+"""The most characters of a cell; this and `MAX_COLUMNS` are Excel's own limits
+(https://support.microsoft.com/office/1672b34d-7043-467e-8e27-269d656771c3).
 """
 MAX_SPAN: Final = 50_000_000
 """The most cells between the first and the farthest cell of a sheet that is mostly empty."""
