@@ -1,4 +1,4 @@
-"""What commands and the API work with: database, factors, questions, and an estimate's basis.
+"""What commands and the API work with: database, factors, questions, and what an estimate rests on.
 
 Commands that ask no model load no provider's library and no engine: those are in `wiring.py`.
 """
@@ -57,7 +57,9 @@ class Application:
     factors: FactorTable
     questions: Questions
     in_use: FactorsInUse
-    """The same factors, for whatever runs long enough to see others uploaded."""
+    """The factors that are in use now, which change when somebody uploads others: for long-running
+    code.
+    """
 
 
 @asynccontextmanager
@@ -82,7 +84,9 @@ async def open_application(
 
 
 def factors_in_use(settings: Settings, steps: Sequence[type[Step[Any]]] = STEPS) -> FactorsInUse:
-    """The factors of the settings, over those that are uploaded."""
+    """The factors in use: those of the chosen source, overridden by uploaded ones, and these by the
+    file that the settings name.
+    """
 
     def load(uploaded: UploadedFile | None) -> LoadedFactors:
         table = load_factors(settings, uploaded)
@@ -92,7 +96,8 @@ def factors_in_use(settings: Settings, steps: Sequence[type[Step[Any]]] = STEPS)
 
 
 def load_factors(settings: Settings, uploaded: UploadedFile | None = None) -> FactorTable:
-    """The factors of the chosen source, under uploaded ones, under those of the settings.
+    """The factors of the chosen source, overridden by uploaded ones, and these by the file that the
+    settings name.
 
     Raises:
         SettingsError, FactorTableInvalid, MissingColumn, UnreadableFile: as their names say.
@@ -106,7 +111,9 @@ def load_factors(settings: Settings, uploaded: UploadedFile | None = None) -> Fa
 
 
 def load_questions(settings: Settings) -> Questions:
-    """What is asked, over the lists of the taxonomy and the chosen factors."""
+    """The questions to the model, with the categories of the taxonomy and the materials of the
+    factors as the values it may choose from.
+    """
     return build_questions(load_factors(settings).vocabulary(load_taxonomy()))
 
 

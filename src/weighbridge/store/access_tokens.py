@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoredToken:
-    """A row. Revoked tokens stay, so that the audit log's names keep their meaning."""
+    """One API token that was added. Revoked tokens stay, so that the audit log's names can be
+    looked up.
+    """
 
     id: int
     name: str

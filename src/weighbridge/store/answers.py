@@ -33,8 +33,8 @@ async def insert_answers(
 ) -> None:
     """Store new (call id, answer) pairs; of duplicates (from a late worker) the first is kept.
 
-    One statement over arrays for each kind of question: a row costs a fifth of a statement of its
-    own, and what all rows have in common is sent once.
+    All answers to one kind of question are inserted by one statement over arrays: that takes a
+    fifth of the time of a statement for each, and sends what they have in common only once.
     """
     alike: dict[tuple[object, ...], list[tuple[object, ...]]] = {}
     for call_id, a in answers:
@@ -82,7 +82,7 @@ async def load_answers(
 
     `fingerprint_of`: product id → fingerprint of what would be asked about now. Answers to other
     steps than `steps` (those that only a newer program knows) are left out, and so are those of a
-    real provider or of the simulator, whichever `simulated` does not want.
+    real provider (where `simulated`) or of the simulator (where not).
     """
     rows = await connection.fetch(
         "SELECT product_id, step, step_version, question_fingerprint, simulated, provider, "

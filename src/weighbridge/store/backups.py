@@ -1,4 +1,4 @@
-"""Every table out of the database as text, and back in.
+"""Copies every table out of the database as text, and back into one.
 
 All tables are read in one snapshot, by COPY, whose text any version of PostgreSQL reads; no other
 program is needed. The schema is not part of it: migrations make that. Jobs and heartbeats are left

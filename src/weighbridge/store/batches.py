@@ -162,9 +162,9 @@ async def close(
     """Note that a batch is over, free its jobs, and give back the money that it did not spend;
     returns how many of its requests have no reply.
 
-    In a collected one, each product without a reply counts as left unanswered once more; a
-    discarded one has asked nothing. `unread_usd` is what replies that nobody can read may be billed
-    with: it is not given back.
+    After a collected batch, each product without a reply has one more unanswered batch to its name;
+    a discarded batch has asked nothing. `unread_usd` is what unreadable replies may cost: it is not
+    given back.
     """
     if state is BatchState.COLLECTED:
         await _count_unanswered(connection, batch)
@@ -198,8 +198,8 @@ async def _count_unanswered(connection: Connection, batch: StoredBatch) -> None:
 
 
 async def finish_online(connection: Connection, job_ids: Sequence[int]) -> int:
-    """Ask the products of these waiting jobs at once, no longer in batches; returns how many
-    products.
+    """Let the model be asked about the products of these waiting jobs in ordinary calls, no longer
+    in batches; returns how many products.
     """
     tag = await connection.execute(
         "WITH theirs AS (SELECT id FROM products WHERE job_id = ANY($1::bigint[]) ORDER BY id FOR "

@@ -1,4 +1,6 @@
-"""The caps on money and what is committed of them: a row for each, shared by every process."""
+"""The caps on spending, and the money already committed to calls under each: one row per cap,
+shared by every process.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +48,8 @@ async def _in_span(connection: Connection, budget: Budget, now: datetime) -> Bud
 
 
 async def commit_more(connection: Connection, changes_usd: Mapping[tuple[str, str], float]) -> None:
-    """Add to what is committed: (name, span) → USD, negative to give back. Changes of a span that
-    is over are dropped.
+    """Add to what is committed: (name, span) → USD, negative to give back. Changes to a day or
+    month that is over are ignored.
     """
     for (name, span), change_usd in changes_usd.items():
         await connection.execute(

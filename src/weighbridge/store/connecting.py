@@ -1,5 +1,5 @@
-"""Every connection is made here: with our name and time limits, and with an embedded server started
-again where it is gone.
+"""Makes every connection to the database, with our name and time limits; starts an embedded server
+again that no longer runs.
 
 An embedded PostgreSQL may be killed (out of memory, by hand). Whichever process notices first
 starts it again; while a server is starting, the others wait.
@@ -36,9 +36,9 @@ seconds. By default it takes two hours, in which nobody else works. (PgBouncer m
 ignore these start-up parameters.)
 """
 RECOVERY_LIMIT_S: Final = 600.0
-"""How long a server that is starting is waited for."""
+"""How long to wait for a server that is starting."""
 RECOVERY_LOOK_S: Final = 0.1
-"""The pause between two tries to connect to it."""
+"""The pause between two tries to connect to a server that is starting."""
 STARTS: Final = 3
 """How many times one attempt to connect starts the server again before it gives up."""
 

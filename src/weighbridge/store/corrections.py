@@ -23,7 +23,9 @@ _WEIGHABLE: Final = (
     " LEFT JOIN footprints f ON f.product_id = p.id"
     " LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256"
 )
-"""All that a product is weighed again by; the detail as text, which another process may read."""
+"""Selects what is needed to compute the footprints of products again; `detail` is JSON as text, so
+that it can be handed to another process.
+"""
 
 
 _NOT_YET: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -135,8 +137,8 @@ async def sharing_answers(
 
 
 async def lock_completed(connection: Connection, codes: Sequence[str]) -> list[Record]:
-    """The products with their stored footprints, locked: nothing else happens to them until the
-    transaction ends.
+    """The products with their stored footprints. They are locked: nobody else can change them until
+    the transaction ends.
     """
     return await connection.fetch(
         f"{_WEIGHABLE} WHERE p.code = ANY($1::text[]) ORDER BY p.id FOR UPDATE OF p",
@@ -146,7 +148,7 @@ async def lock_completed(connection: Connection, codes: Sequence[str]) -> list[R
 
 
 async def weighable(connection: Connection, codes: Sequence[str]) -> list[Record]:
-    """The same to look at only: nothing is locked."""
+    """As `lock_completed`, but only to be read: nothing is locked."""
     return await connection.fetch(
         f"{_WEIGHABLE} WHERE p.code = ANY($1::text[]) ORDER BY p.id",
         list(codes),
@@ -166,9 +168,7 @@ async def weighed(connection: Connection, codes: Sequence[str] | None) -> dict[s
 
 
 async def lock_weighed(connection: Connection, ids: Sequence[int]) -> list[Record]:
-    """Those of these products that are still completed, with their stored footprints; locked
-    too.
-    """
+    """As `lock_completed`, by id: those of the products that are still completed."""
     return await connection.fetch(
         f"{_WEIGHABLE} WHERE p.id = ANY($1::bigint[]) AND p.status = 'completed'"
         " AND f.detail IS NOT NULL ORDER BY p.id FOR UPDATE OF p",

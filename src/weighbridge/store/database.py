@@ -30,7 +30,7 @@ POOL_SIZE = 16
 """The most connections of a process in its pool."""
 GONE_AFTER_S = 30.0
 """How long the database must not have answered before it counts as gone: longer than a restart of
-PostgreSQL takes, and shorter than what service managers wait before they kill (90 s).
+PostgreSQL takes, and shorter than service managers wait before they kill a process (90 s).
 """
 GONE_LOOK_S = 1.0
 """The pause between two tries to reach it."""
@@ -131,8 +131,8 @@ async def open_database(
     """Open the user's database at `url`, or else the embedded one in `data_dir`, and migrate it.
 
     Raises:
-        DatabaseUnavailable: cannot be started, reached, or written.
-        SchemaTooNew: a newer Weighbridge wrote it, in a way that does not serve this one.
+        DatabaseUnavailable: cannot be started, reached, or written. SchemaTooNew: a newer
+        Weighbridge wrote it, and this one cannot work with its schema.
     """
     if url is None:
         server = EmbeddedServer(data_dir)
@@ -240,7 +240,7 @@ def _without_secret(error: BaseException, url: str) -> str:
 async def plan_every_statement(connection: Connection) -> None:
     """Let PostgreSQL plan each statement of this transaction by the size that its tables then have.
 
-    A plan that is kept from when a table was empty reads it from one end to the other for each row,
-    also when this transaction has put 100,000 rows into it.
+    Otherwise PostgreSQL may reuse a plan from when a table was empty, and read the whole table
+    again for each row, although this transaction has put 100,000 rows into it.
     """
     await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")

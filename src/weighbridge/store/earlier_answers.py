@@ -29,7 +29,7 @@ Found = dict[tuple[Any, ...], StoredAnswer]
 async def find(
     connection: Connection, keys: Sequence[str], steps: Sequence[StepName]
 ) -> dict[str, list[Found]]:
-    """Key of a text → the answers of each product that was asked with it, the newest first."""
+    """Key of a text → the answers about each product that had this text, the newest first."""
     rows = await connection.fetch(
         "SELECT found.* FROM unnest($1::text[]) AS wanted (key) CROSS JOIN LATERAL (SELECT "
         "content_key, product_id, step, step_version, simulated, provider, model, call_id, "
@@ -74,7 +74,7 @@ async def find(
 
 
 async def forget_of(connection: Connection, scope: UUID) -> None:
-    """Let no other product use the answers to the texts of an import's products again."""
+    """Let no product reuse the stored answers to the texts of this import's products."""
     await connection.execute(
         "WITH wanted AS (SELECT DISTINCT a.content_key AS key FROM scopes s JOIN answers a ON "
         "a.product_id = s.product_id WHERE s.import_id = $1 AND a.content_key IS NOT NULL), gone "

@@ -1,4 +1,4 @@
-"""Own factors as they were uploaded: the newest upload is what every process computes with."""
+"""Users' own emission factors, as uploaded: every process computes with the newest upload."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UPLOAD_LOCK: Final = 0x77665F66
 
 @dataclass(frozen=True, slots=True)
 class FactorUpload:
-    """One upload. `content` None: it took the own factors back."""
+    """One upload. Where `content` is None, the own factors were removed."""
 
     id: int
     name: str

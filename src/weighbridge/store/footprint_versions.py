@@ -40,7 +40,9 @@ KEEP_REPLACED: Final = (
     f"DESC OFFSET {KEPT - 1} LIMIT 1) AS oldest WHERE v.product_id = replaced.id AND "
     "v.calculated_at <= oldest.calculated_at)"
 )
-"""For a statement that replaces the footprints of the products in $1."""
+"""SQL that copies the footprints of the products in $1 into their history, for the WITH clause of a
+statement that replaces them.
+"""
 _ALL: Final = (
     f"SELECT product_id, {_FIGURES}, replaced_at, made FROM footprint_versions "  # noqa: S608
     f"UNION ALL SELECT f.product_id, {_FROM_FOOTPRINT}, NULL, {_MADE} FROM footprints f"

@@ -47,14 +47,16 @@ class StoredFootprint:
 
 
 class FootprintRows(NamedTuple):
-    """Footprints as they are written: plain data, which another process may have made."""
+    """Rows for the tables of footprints and rates: plain data, which may come from another
+    process.
+    """
 
     rows: list[tuple[Any, ...]]
     rates: dict[int, Rate]
 
     @staticmethod
     def of(footprints: Sequence[StoredFootprint]) -> FootprintRows:
-        """The rows of these, and the rates that they name."""
+        """The rows for these footprints, and the rates that they refer to."""
         rates: dict[int, Rate] = {}
         return FootprintRows([_row(stored, rates) for stored in footprints], rates)
 
@@ -62,13 +64,13 @@ class FootprintRows(NamedTuple):
 async def upsert_footprints(connection: Connection, footprints: Sequence[StoredFootprint]) -> None:
     """The newest result of each product replaces the one before, which goes into its history.
 
-    At most one footprint a product.
+    Pass at most one footprint per product.
     """
     await upsert_rows(connection, FootprintRows.of(footprints))
 
 
 async def upsert_rows(connection: Connection, made: FootprintRows) -> None:
-    """The same, with rows that are made already."""
+    """As `upsert_footprints`, with rows that are made already."""
     if not made.rows:
         return
     if made.rates:
@@ -123,9 +125,9 @@ async def stream_results(
 ) -> AsyncGenerator[list[Mapping[str, Any]], None]:
     """Every product with its footprint, by default in order of id, `batch_size` rows at a time.
 
-    Reads one snapshot through a server-side cursor: memory does not grow, and what changes
-    meanwhile does not tear the file. Of one import's products only when `scope` is given, of those
-    with `codes` only when these are.
+    Reads one snapshot through a server-side cursor: memory does not grow, and changes made
+    meanwhile do not show. With `scope` only the products of that import, with `codes` only those
+    with these codes.
     """
     within = "JOIN scopes s ON s.product_id = p.id AND s.import_id = $1" if scope else ""
     chosen = f"WHERE p.code = ANY(${2 if scope else 1}::text[])" if codes is not None else ""
@@ -168,7 +170,9 @@ async def detail_of(connection: Connection, row: Record) -> StoredDetail | None:
 
 
 async def not_asked_for(connection: Connection) -> tuple[bool, bool]:
-    """Whether there are simulated figures, and figures of recorded answers."""
+    """Whether there are footprints from the simulator, and whether there are any from recorded
+    answers: (simulated, recorded).
+    """
     simulated: bool = await connection.fetchval(
         "SELECT EXISTS (SELECT FROM footprints WHERE simulated)"
     )

@@ -38,7 +38,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class LateCall:
-    """One of the last calls, with what tells whether the provider or the products are at fault.
+    """One of the last calls, to judge whether the provider or the products are at fault.
 
     `bad` is the kind of error, None when the call was of use; `words` is the message. A bad call
     about hard products is no evidence against the provider.
@@ -61,8 +61,8 @@ async def load(connection: Connection, account: str) -> Hold | None:
 
 
 async def put(connection: Connection, account: str, hold: Hold) -> bool:
-    """Hold the calls of an account, unless they are held already, and notify every process; returns
-    whether they were not.
+    """Hold the calls of an account and notify every process; does nothing and returns False where
+    they are held already.
     """
     tag = await connection.execute(
         "INSERT INTO holds (account, kind, reason, until_s, probes) VALUES ($1, $2, $3, $4, $5)"

@@ -136,11 +136,11 @@ async def import_products(
     """Merges a catalogue into the products. The chunks are drawn in a thread; what they raise goes
     to the caller.
 
-    New codes are inserted in file order. A known code is updated only if something changed; it is
-    pending again if that was its name, description, weight, image, country or a fact that its
-    figure depends on, and where its question is the same it is weighed again without a call.
-    Columns that the file does not have, and pictures where the image cell is empty, stay
-    as they are stored. A code that comes again in the file is rejected. `scoped` also records which
+    New codes are inserted in file order. A known code is updated only if something changed; if that
+    was its name, description, weight, image, country or a fact that its figure depends on, it is
+    pending again; where its question stayed the same, its footprint is computed again without a
+    call. Columns that the file does not have, and pictures where the image cell is empty, stay as
+    they are stored. A code that comes again in the file is rejected. `scoped` also records which
     products the file names (table scopes), for processing these only. `before_merge` is called when
     all rows are read; if it raises, nothing was changed. `lane` is how calls about these products
     are sent from now on; None: as before.

@@ -27,8 +27,8 @@ third of this time.
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`sql` selects one text for each record that breaks the rule; `problem` says how it breaks it,
-    `remedy` what to do.
+    """`sql` selects one line of text for each record that breaks the rule; `problem` says how it
+    breaks it, `remedy` what to do.
     """
 
     name: str

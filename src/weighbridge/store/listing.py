@@ -168,7 +168,7 @@ def where_of(wanted: Filter) -> Where:
 
 
 def _literal(text: str) -> str:
-    """`text` with LIKE's own signs taken literally."""
+    """A LIKE pattern for exactly this text: LIKE's special characters in it are escaped."""
     return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
 
 

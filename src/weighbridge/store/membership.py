@@ -91,7 +91,7 @@ async def is_held(connection: Connection, job_id: int, manager_id: UUID) -> bool
 
 
 async def is_recorded(connection: Connection, job_id: int, step: str, started_at: datetime) -> bool:
-    """Whether this call is stored already: its commit succeeded, and the confirmation was lost."""
+    """Whether this call is stored already, after a commit whose confirmation was lost."""
     return bool(
         await connection.fetchval(
             "SELECT EXISTS (SELECT FROM calls WHERE started_at = $1 AND job_id = $2 AND step = $3)",

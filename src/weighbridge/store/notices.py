@@ -25,8 +25,8 @@ _TOLD: Final = "busy, last_call, last_result, halt"
 
 
 async def look(connection: Connection, scope: UUID | None, over_budget: str | None) -> Look:
-    """How the queue stands. `over_budget` is the reason why the budget of this process is used up,
-    if it is.
+    """The state of the queue, as far as notices are about it. `over_budget` says which budget of
+    this process is used up; None: none is.
     """
     waits = await products.any_pending(connection, scope) or await products.any_processing(
         connection, scope
@@ -49,7 +49,7 @@ async def look(connection: Connection, scope: UUID | None, over_budget: str | No
 
 
 def _halt(reason: str, *, is_running: bool) -> Halt:
-    """Why nothing is sent, from the reason of the pause ("" for none)."""
+    """The kind of pause that its stated reason belongs to ("" means that there is no pause)."""
     if not reason:
         return Halt.NONE
     if is_budget_reason(reason):
@@ -60,7 +60,7 @@ def _halt(reason: str, *, is_running: bool) -> Halt:
 async def lock_told(connection: Connection, first: Look) -> Told:
     """What notices have been made for, locked until the transaction ends.
 
-    The first time, `first` is stored as known already, but for a pause that it shows.
+    The first time, all that `first` shows is stored as already announced, except a pause.
     """
     await connection.execute(
         f"INSERT INTO notice_state ({_TOLD}) VALUES ($1, $2, $3, '') ON CONFLICT DO NOTHING",  # noqa: S608

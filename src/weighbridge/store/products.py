@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
     Row = Record | Mapping[str, Any]
-    """By name: as the database gives it, or a copy for another process."""
+    """A row whose values are found by column name: a record of the database, or a copy of one for
+    another process.
+    """
 
 COLUMNS = """p.id, p.code, p.name, p.description, p.weight_kg, p.image_url, p.picture_sha256, p.more_pictures,
     p.country_of_origin, p.facts, p.notes, p.status, p.revision, p.attempts, p.alone, p.variant_of, p.error_kind, p.error, p.job_id, p.spent_usd, p.lane, p.unanswered_batches,
@@ -102,8 +104,8 @@ def stored_product(row: Row) -> StoredProduct:
 
 IN_BATCHES: Final = "p.lane = 'batch'"
 AT_ONCE: Final = "p.lane <> 'batch'"
-"""SQL conditions: products that are asked about in batches, and all others. Literals, for the
-partial index.
+"""SQL condition for the products that are not asked about in batches. A literal, as `IN_BATCHES`
+is, so that PostgreSQL can use the partial index.
 """
 
 
@@ -455,7 +457,7 @@ async def page(
 
 
 def _like(text: str) -> str:
-    """`text` with LIKE's own signs taken literally."""
+    """A LIKE pattern for exactly this text: LIKE's special characters in it are escaped."""
     return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
 
 
@@ -473,7 +475,7 @@ async def find(connection: Connection, code: str) -> Record | None:
 async def delete(connection: Connection, code: str) -> bool:
     """Remove a product with its answers and footprint; False when there is none.
 
-    Calls stay: they were paid.
+    Its calls stay on record: they were paid for.
     """
     return await connection.execute("DELETE FROM products WHERE code = $1", code) == "DELETE 1"
 

@@ -82,7 +82,7 @@ async def _lock(connection: Connection, account: str) -> bytes:
 
 
 async def save(connection: Connection, account: str, state: bytes) -> None:
-    """Store the limiter's state; we hold the lock on the row."""
+    """Store the limiter's state; the caller holds the lock on the row."""
     await connection.execute(
         "UPDATE quota SET state = $2, updated_at = now() WHERE account = $1", account, state
     )

@@ -64,7 +64,8 @@ def _number_of(rate: Rate) -> int:
 
 
 async def insert_rates(connection: Connection, rates: Mapping[int, Rate]) -> None:
-    """Store those that are not there yet: nearly always none, so that only their numbers are sent.
+    """Store the rates that are not stored yet. Nearly always all are: only their numbers are sent
+    to find out.
 
     In order of number, so that two writers never end in a deadlock.
     """

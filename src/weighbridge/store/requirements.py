@@ -1,4 +1,4 @@
-"""What a database of the user's own must offer, found out before anything is written to it.
+"""What a database of the user's own must offer, checked before anything is written to it.
 
 Locks, notifications and settings belong to a session. A pooler that hands each transaction to
 another session loses them: the lock of the dispatcher stays behind, and nobody is told of new work.

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 MIGRATION_LOCK = 0x57656967_6D696772  # "Weigmigr"
 LOCK_WAIT: Final = "1s"
-"""How long a migration waits for a table. Everything queued behind it waits as long, so behind an
-export of an hour all would stand still. After this time it lets the others pass and tries again.
+"""How long a migration waits for a table. All statements queued behind it wait as long, and an
+export can hold the table for an hour. After this time it lets the others pass and tries again.
 """
 LOCK_TRIES: Final = 120
 """How many times a migration is tried that has to wait for a table."""

@@ -21,7 +21,7 @@ AHEAD: Final = timedelta(seconds=2)
 async def bring_back(connection: Connection) -> int:
     """Set stored times in the future to now; returns how many.
 
-    None of them is meant: we never schedule a job for later.
+    No time in the future is intended: we never schedule a job for later.
     """
     changed = 0
     for table, column in (

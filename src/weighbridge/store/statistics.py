@@ -42,8 +42,8 @@ CALL_SUMS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class CallSum:
-    """Sums over calls that are alike. A bucket is the index of the first bound that was not
-    exceeded.
+    """Sums over calls of the same step, model, outcome and so on. A bucket is the index of the
+    first bound that was not exceeded.
     """
 
     step: str

@@ -56,7 +56,9 @@ _own_values: Final = attrgetter(*_OWN_FIELDS)
 _GIVEN_FIELDS: Final = tuple(
     one.name for one in fields(AnswerProvenance) if one.name != "step_version"
 )
-"""The fields that are stored of the provenance of each answer; its version is stored in `steps`."""
+"""The fields of an answer's provenance that are stored with it; the version of its step is stored
+in `steps`.
+"""
 _FOOTPRINT_FIELDS: Final = tuple(one.name for one in fields(Footprint))
 _FOOTPRINT: Final = TypeAdapter(Footprint)
 _ANSWERS: Final = TypeAdapter(dict[str, AnswerProvenance])

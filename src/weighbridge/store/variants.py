@@ -1,6 +1,7 @@
 """Variants: products that wait for another of their design, and get its answers.
 
-`products.variant_of` names the product that is asked in this one's stead. Its life:
+`products.variant_of` names the product that the model is asked about instead of this one. While
+this one is
 
     pending     waits until that product is completed; nobody takes it from the queue
     processing  a job gives it the answers of that product, without a call
