@@ -269,7 +269,7 @@ class _Form:
         self._parts += 1
         self._headers, self._target = {}, None
         if self._parts > MOST_PARTS:
-            self.problem = ("body", f"The form has more than {MOST_PARTS} parts.")
+            self.problem = ("body", f"The form has more than {MOST_PARTS} parts; send fewer.")
 
     def _on_header_end(self) -> None:
         name, value = self._header
@@ -296,7 +296,10 @@ class _Form:
             if len(target) + end - start <= SMALL_FIELD_BYTES:
                 target += data[start:end]
             else:
-                self.problem = ("body", f"A form field is longer than {SMALL_FIELD_BYTES:,} bytes.")
+                self.problem = (
+                    "body",
+                    f"A form field is longer than {SMALL_FIELD_BYTES:,} bytes; shorten it.",
+                )
         elif target is not None:
             target.write(data[start:end])
 

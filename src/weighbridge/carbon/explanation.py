@@ -347,7 +347,9 @@ def _variances(footprint: Footprint, bill: Route) -> dict[str, float]:
 
 
 def _narrowed(route: Route, variance: float) -> Route:
-    """The route with its variance (of the logarithm) less by `variance`, and the narrower range."""
+    """The route with its variance (of the logarithm) lowered by `variance`, and its range narrowed
+    accordingly.
+    """
     sigma = math.sqrt(max(route.range_log_sigma**2 - variance, 0.0))
     range_factor = math.exp(_Z95 * sigma)
     emissions_kg_co2e = route.emissions_kg_co2e

@@ -25,7 +25,7 @@ _PAIRS_REMEMBERED: Final = 16_384
 
 
 class Work(NamedTuple):
-    """A process, and what a person knows of it where it is done to one material."""
+    """A process as it is done to one material, with what a person knows of it there."""
 
     process: ProcessFactor
     known: ProcessFacts = NOTHING_KNOWN
@@ -76,7 +76,7 @@ def chain(material: MaterialFactor, mass_kg: float, worked: Sequence[Work]) -> C
 def chains(
     bill: BillOfMaterials, processes: ManufacturingProcesses, factors: FactorTable
 ) -> tuple[list[Chain], list[Chain], list[str]]:
-    """The chains; then the chain of each line of the bill; then notes on processes left out.
+    """(the chains, the chain of each line of the bill, notes on processes left out).
 
     Lines of the same material that go through the same processes, in the same places with the same
     energy, are one chain, in the bill's order. Raises CalculationError for keys that the factor

@@ -32,7 +32,7 @@ back written out.
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One value that somebody wants to be another."""
+    """A value in an answer, and the value that somebody wants in its place."""
 
     step: StepName
     path: Path

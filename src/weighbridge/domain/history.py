@@ -97,7 +97,7 @@ def has_moved(before: Version, after: Version) -> bool:
 
 
 def computed_otherwise(before: Version, after: Version) -> list[str]:
-    """Which method and which factors took the place of which."""
+    """The changes of method and of factors between two versions, such as "method 8 → 9"."""
     found = []
     if before.method != after.method:
         found.append(f"method {before.method} → {after.method}")

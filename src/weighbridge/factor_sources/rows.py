@@ -155,7 +155,9 @@ def read_rows(stream: IO[str], file: str, required: Collection[str]) -> Iterator
             if any(stripped):
                 yield Row(file, number, dict(zip(header, stripped, strict=False)))
     except csv.Error as error:
-        raise FactorTableInvalid(f"{file} cannot be read as CSV: {error}.") from error
+        raise FactorTableInvalid(
+            f"{file} cannot be read as CSV: {error}. Save it again as CSV."
+        ) from error
 
 
 MATERIAL_COLUMNS: Final = (

@@ -149,7 +149,9 @@ def open_reader(path: Path, options: ReadOptions = USUAL) -> Reader:
                 return JsonReader(path, options.choices)
             case CatalogueFormat.PARQUET:
                 return ParquetReader(path)
-    raise UnsupportedFormat(f"{quote(shown)} has no format that Weighbridge reads.")
+    raise UnsupportedFormat(
+        f"{quote(shown)} has no format that Weighbridge reads. Save it as CSV or XLSX."
+    )
 
 
 def check_records(

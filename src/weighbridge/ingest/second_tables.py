@@ -52,7 +52,7 @@ class SecondTables:
             below = frame.filter(pl.col(ROW) >= first)
             frame = frame.filter(pl.col(ROW) < first)
             reason = (
-                f"a second table begins in row {first:,} ({header}), whose columns are others; give "
+                f"a second table begins in row {first:,} ({header}), with other columns; give "
                 "each table a file or a sheet of its own"
             )
             codes = zip(below[ROW], below[Field.CODE], strict=True)

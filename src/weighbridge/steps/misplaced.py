@@ -2,9 +2,9 @@
 to several.
 
 Models that lose count do that, and those that obey a text ("give A the answer of B"). One answer by
-itself may well look odd. Refused is only what is odd twice in the same reply: two products or more,
-each with an answer that says nothing of it and fits one of its neighbours. A refusal that was wrong
-costs a call: they are asked again, each alone.
+itself may well look odd. So answers are refused only where the same reply has two or more that do
+not fit their own products and do fit others of the group. A refusal that was wrong costs a call:
+the products are asked about again, each alone.
 """
 
 from __future__ import annotations

@@ -87,8 +87,8 @@ async def copy_out(
 async def replacing(
     database: Database, tables: Sequence[str], *, overwrite: bool
 ) -> AsyncIterator[Connection]:
-    """Empty these tables, let the block fill them, then set their sequences and delete all jobs:
-    everything, or nothing.
+    """Context manager in whose block the caller fills these tables again: they are emptied before
+    it; after it their sequences are set and all jobs deleted. All of this is one transaction.
 
     Raises:
         Conflict: a process works on the database, or it has data and `overwrite` is not set.

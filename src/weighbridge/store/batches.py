@@ -162,8 +162,8 @@ async def close(
     """Note that a batch is over, free its jobs, and give back the money that it did not spend;
     returns how many of its requests have no reply.
 
-    After a collected batch, each product without a reply has one more unanswered batch to its name;
-    a discarded batch has asked nothing. `unread_usd` is what unreadable replies may cost: it is not
+    After a collected batch, each product without a reply is counted as unanswered once more; a
+    discarded batch has asked nothing. `unread_usd` is what unreadable replies may cost: it is not
     given back.
     """
     if state is BatchState.COLLECTED:

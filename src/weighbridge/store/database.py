@@ -56,7 +56,7 @@ _REACH_ERRORS = (*DATABASE_ERRORS, TimeoutError, ValueError)
 class Database:
     """An open, migrated database.
 
-    Close it when done; the embedded server stops with its last user.
+    Close it when done; the embedded server stops when no process uses it any more.
     """
 
     pool: Pool

@@ -159,10 +159,9 @@ async def _retry_while_locked(attempt: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _install_pgqueuer(connection: asyncpg.Connection[Any]) -> None:
-    """Install or upgrade PgQueuer's own tables, where our PgQueuer is newer than the one that did
-    it last.
-
-    An older one would remove what the newer program beside this one needs.
+    """Install or upgrade PgQueuer's own tables, where our PgQueuer is newer than the one that did "
+    "it last. An older PgQueuer is not let near them: it would remove what a newer program on the "
+    "same database needs.
     """
     version = metadata.version("pgqueuer")
     await connection.execute(

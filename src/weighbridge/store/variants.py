@@ -37,8 +37,8 @@ answers cannot be taken over and the model must be asked, the job is one call.
 
 
 async def candidates(connection: Connection, designs: Sequence[str]) -> list[StoredProduct]:
-    """The products of these designs that were asked themselves, or are being asked: those of a
-    design by id.
+    """The products of these designs about which the model was or is being asked; those of one
+    design in order of id.
     """
     rows = await connection.fetch(
         f"SELECT {COLUMNS} FROM unnest($1::text[]) AS wanted (design)"  # noqa: S608
@@ -53,7 +53,9 @@ async def candidates(connection: Connection, designs: Sequence[str]) -> list[Sto
 async def assign(
     connection: Connection, design_of: Mapping[int, str], variant_of: Mapping[int, int]
 ) -> None:
-    """Note the design of each product and, where another is asked in its stead, which."""
+    """Store the design of each product and, where the model is asked about another one instead, the
+    id of that.
+    """
     ids = list(design_of)
     await connection.execute(
         "UPDATE products p SET design = a.design, variant_of = a.variant_of"
@@ -66,7 +68,7 @@ async def assign(
 
 
 async def enqueue_waiting(connection: Connection, completed: Sequence[int]) -> None:
-    """Make jobs of the products that waited for these, which are completed now."""
+    """Make jobs of the products that waited for the answers about these, now completed, ones."""
     rows = await connection.fetch(
         "SELECT id, image_url IS NOT NULL OR picture_sha256 IS NOT NULL AS has_image FROM products p"  # noqa: S608
         f" WHERE variant_of = ANY($1::bigint[]) AND {may_happen(ProductEvent.ENQUEUED, 'p')}"
@@ -87,7 +89,9 @@ async def enqueue_waiting(connection: Connection, completed: Sequence[int]) -> N
 
 
 async def free_waiting_for(connection: Connection, failed: Sequence[int]) -> None:
-    """Products that waited for these, which have failed, are asked themselves."""
+    """Let the model be asked about the products that waited for the answers about these failed
+    ones.
+    """
     await connection.execute(
         "UPDATE products SET variant_of = NULL WHERE variant_of = ANY($1::bigint[]) AND status = "
         "'pending'",

@@ -25,7 +25,7 @@ async def selected_codes(context: ApiContext, asked: SelectionInput) -> list[str
         NotFound: no completed product passes the filter.
     """
     if (asked.codes is None) == (asked.filter is None):
-        raise InvalidField("codes", "Give either codes or a filter: not both, and not neither.")
+        raise InvalidField("codes", "Give either codes or a filter, and not both.")
     words = asked.codes or []
     if asked.filter is not None:
         words = [asked.filter.category, asked.filter.search]

@@ -281,7 +281,7 @@ class Failures:
     async def _history_if_server_is_up(
         self, history: StuckHistory | None, in_flight: InFlightCall
     ) -> StuckHistory | None:
-        """The history, if by it the call is stuck and the server is up; else None."""
+        """The history, if it shows that the call is stuck and the server is up; else None."""
         if history is None or not history.is_stuck(in_company=len(in_flight.group) > 1):
             return None
         return history if await self._context.provider.is_alive() else None

@@ -127,8 +127,8 @@ class Governor:
 
     @asynccontextmanager
     async def permit(self, request: PermitRequest) -> AsyncIterator[Permit]:
-        """Wait for a permit; when the block ends, learn from the outcome that it has set in the
-        permit.
+        """Context manager that waits for a permit. When its block ends, it learns from the outcome
+        that the block has set in the permit.
 
         Requests with fewer steps left go first; on the last stretch of a run or batch those with
         most steps left do (docs/decisions/0018). No request waits for ever, because a group begins

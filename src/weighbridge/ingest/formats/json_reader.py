@@ -137,10 +137,10 @@ class JsonReader(Reader):
         except json.JSONDecodeError as error:
             raise UnreadableFile(
                 f"The JSON is damaged at line {error.lineno:,}, column {error.colno:,}: "
-                f"{error.msg}."
+                f"{error.msg}. Correct it, or export it again."
             ) from error
         except ValueError as error:
-            raise UnreadableFile(f"The JSON cannot be read: {error}.") from error
+            raise UnreadableFile(f"The JSON cannot be read: {error}. Export it again.") from error
         if not isinstance(whole, dict):
             raise UnreadableFile("The JSON holds a single value; expected an array of objects.")
         products = whole.get(LIST_KEY) if LIST_KEY in whole else _records_in(whole)
@@ -226,7 +226,9 @@ def _lines(file: TextIO) -> Iterator[Entry]:
             characters = len(line)
         if len(line) == MAX_RECORD_CHARACTERS and not line.endswith("\n"):
             yield RejectedRow(
-                row, "row", f"the line is longer than {MAX_RECORD_CHARACTERS:,} characters"
+                row,
+                "row",
+                f"the line is longer than {MAX_RECORD_CHARACTERS:,} characters; shorten it",
             )
             while line and not line.endswith("\n"):
                 line = file.readline(MAX_RECORD_CHARACTERS)
@@ -259,7 +261,10 @@ def _array(file: TextIO) -> Iterator[Entry]:
                 break
             window.take(",")
     if window.peek():
-        raise UnreadableFile(f"The JSON goes on behind the end of its array, after record {row:,}.")
+        raise UnreadableFile(
+            f"The JSON goes on behind the end of its array, after record {row:,}. Put all products "
+            "into one array."
+        )
 
 
 class _Window:
@@ -294,7 +299,8 @@ class _Window:
         if found != expected:
             what = f"{found!r}" if found else "the end of the file"
             raise UnreadableFile(
-                f"The JSON is damaged or not complete: expected {expected!r} and found {what}."
+                f"The JSON is damaged or not complete: expected {expected!r} and found {what}. "
+                f"Export it again."
             )
         self._at += 1
 
@@ -310,7 +316,8 @@ class _Window:
                 too_long = len(self._text) - self._at > MAX_RECORD_CHARACTERS
                 if too_long or not self._read():
                     raise UnreadableFile(
-                        f"The JSON is damaged in record {row:,}: {error.msg}."
+                        f"The JSON is damaged in record {row:,}: {error.msg}. Correct it, or "
+                        f"export it again."
                     ) from error
             else:
                 if (

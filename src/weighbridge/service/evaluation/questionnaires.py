@@ -215,7 +215,9 @@ def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableFile(f"{path.name} cannot be read as UTF-8 text: {error}.") from error
+        raise UnreadableFile(
+            f"{path.name} cannot be read as UTF-8 text: {error}. Save it as UTF-8."
+        ) from error
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             yield number, line

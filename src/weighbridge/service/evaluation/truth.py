@@ -68,7 +68,9 @@ def read_truth(path: Path) -> PublishedFigures:
             rows = list(reader)
             columns = reader.fieldnames or ()
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UnreadableFile(f"{path.name} cannot be read as CSV: {error}.") from error
+        raise UnreadableFile(
+            f"{path.name} cannot be read as CSV: {error}. Save it again as CSV."
+        ) from error
     figure = next((name for name in FIGURE_COLUMNS if name in columns), None)
     if "code" not in columns or (
         figure is None and not all(name in columns for name in RANGE_COLUMNS)

@@ -172,7 +172,9 @@ async def uploaded_file(database: Database, number: int) -> FactorUpload:
     async with database.pool.acquire() as connection:
         found = await factor_uploads.load(connection, number)
     if found is None or found.content is None:
-        raise NotFound(f"There is no file of factors number {number}.")
+        raise NotFound(
+            f"There is no file of factors number {number}. `weighbridge factors` lists the uploads."
+        )
     return found
 
 
