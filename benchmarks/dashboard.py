@@ -263,16 +263,17 @@ def account_of(rate: float) -> Account:
 
 async def look(
     here: Site, server: Process, browser: Browser, base: str, arguments: argparse.Namespace
-) -> tuple[list[dict[str, Any]], float]:
+) -> tuple[list[dict[str, Any]], dict[str, float]]:
     """Every page while the queue works, then the overview for longer; and how many products a
-    second it finished meanwhile.
+    second it finished while pages were opened one after the other, and while one was watched.
     """
     await refill(here, arguments.waiting)
     await until_calls_succeed(here)
     await look_at(browser, base, "/")  # the first page of a process warms it up
     paths = await pages_of(here)
-    (finished, *_), began_s = await _so_far(here, server), time.perf_counter()
+    began, began_s = await _so_far(here, server), time.perf_counter()
     looks = [await look_at(browser, base, path) for _ in range(arguments.looks) for path in paths]
+    opened, opened_s = await _so_far(here, server), time.perf_counter()
     worst = [
         {
             "page": path,
@@ -281,13 +282,17 @@ async def look(
         for path in paths
     ]
     watched = await look_at(browser, base, "/", stay_s=arguments.seconds)
-    pace = ((await _so_far(here, server))[0] - finished) / (time.perf_counter() - began_s)
+    ended, ended_s = await _so_far(here, server), time.perf_counter()
+    pace = {
+        "opening pages": (opened[0] - began[0]) / (opened_s - began_s),
+        "watching": (ended[0] - opened[0]) / (ended_s - opened_s),
+    }
     return [*worst, {**watched, "page": f"/ for {arguments.seconds:g} s"}], pace
 
 
 async def measure(
     folder: Path, arguments: argparse.Namespace
-) -> tuple[list[dict[str, Any]], float, list[dict[str, Any]]]:
+) -> tuple[list[dict[str, Any]], dict[str, float], list[dict[str, Any]]]:
     """Pages first, then pairs of runs."""
     account = account_of(arguments.rate)
     limits = {"requests_per_minute": account.requests_per_minute or 0, "tokens_per_minute": 10**9}
@@ -364,7 +369,8 @@ def main() -> None:
     if arguments.json:
         print(json.dumps({"pages": looks, "products_per_second": pace, "runs": runs}))
         return
-    print_table(f"Pages over {arguments.products:,} products, {pace:,.0f} finished a second", looks)
+    paces = " and ".join(f"{each:,.0f} while {doing}" for doing, each in pace.items())
+    print_table(f"Pages over {arguments.products:,} products; finished a second: {paces}", looks)
     print_table("The queue beside viewers (simulated)", runs)
     print("\n".join(judge(looks, runs, arguments.viewers)))
 

@@ -180,7 +180,7 @@ def test_an_upload_is_sent_once_and_leaving_in_the_middle_asks_first(
     store = page.get_by_role("button", name="Store and weigh 1 product")
     with page.expect_request("**/api/products/bulk-upload"):
         store.dblclick()
-    expect(page.get_by_text("Storing one.csv")).to_be_visible()
+        expect(page.get_by_text("Storing one.csv")).to_be_visible()
 
     def accept(dialog: Dialog) -> None:
         asked.append(dialog.type)
