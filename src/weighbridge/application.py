@@ -18,7 +18,7 @@ from weighbridge.planning.models import profile_of
 from weighbridge.providers.prices import price_of, read_prices
 from weighbridge.providers.requests.address import read_address
 from weighbridge.providers.requests.wishes import Wishes
-from weighbridge.service.estimates import EstimateBasis
+from weighbridge.service.estimates import EstimateBasis, Prices
 from weighbridge.service.opening import opened_database
 from weighbridge.steps import STEPS, Questions, build_questions
 from weighbridge.weighing.factors_in_use import FactorsInUse, LoadedFactors
@@ -134,18 +134,22 @@ def estimate_basis(
     """What an estimate rests on: the questions, the price and the limits of the settings."""
     questions = load_questions(settings)
     wishes = wishes_of(settings)
-    name = read_address(settings.openai_base_url).name
     at_once = settings.ask_together if together is None else together
-    price = price_of(settings.model, name, wishes.prices)
+
+    def load_prices() -> Prices:
+        name = read_address(settings.openai_base_url).name
+        price = price_of(settings.model, name, wishes.prices)
+        tiers = {tier: _in_tier(price, tier, settings.model) for tier in COMPARED_TIERS}
+        return Prices(price.in_tier(wishes.sent_tier), tiers)
+
     return EstimateBasis(
         questions=[questions.together] if at_once else questions.alone,
         steps=questions.steps,
-        price=price.in_tier(wishes.sent_tier),
+        load_prices=load_prices,
         model=settings.model,
         requests_per_minute=limits.requests_per_minute if limits else settings.requests_per_minute,
         tokens_per_minute=limits.tokens_per_minute if limits else settings.tokens_per_minute,
         variants=settings.variants,
-        tiers={tier: _in_tier(price, tier, settings.model) for tier in COMPARED_TIERS},
     )
 
 

@@ -6,10 +6,14 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
+import psutil
 import pytest
+from typing_extensions import override
 
+from weighbridge.application import estimate_basis
 from weighbridge.embedded_postgres.waiting import wait_until
 from weighbridge.errors import MissingColumn, UnreadableFile
 from weighbridge.ingest.base import Choices
@@ -19,12 +23,26 @@ from weighbridge.ingest.isolation.child import reply_to
 from weighbridge.ingest.isolation.limits import ReaderLimits
 from weighbridge.ingest.isolation.messages import Bug, FileRefused, OutOfMemory
 from weighbridge.ingest.isolation.process import ReaderProcess
-from weighbridge.ingest.isolation.reading import OpenCatalogue, check_uploaded_picture
+from weighbridge.ingest.isolation.reading import KEPT_ROWS, OpenCatalogue, check_uploaded_picture
 from weighbridge.ingest.values.units import GRAM
+from weighbridge.service.estimates import Estimator
+from weighbridge.service.imports import (
+    Inspection,
+    import_catalogue,
+    import_file,
+    inspect_catalogue,
+    inspect_file,
+)
+from weighbridge.settings import load_settings
+from weighbridge.store.database import open_database
+
+if TYPE_CHECKING:
+    from weighbridge.ingest.checking.chunks import CheckedChunk
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="Only Linux enforces the limit on memory and has FIFOs."
 )
+LARGE_ROWS = 3 * KEPT_ROWS
 GOOD = "code,name,description,weight\nA-1,Chair,Chair of oak,5\nA-2,Mug,Mug of stone,0.3\n"
 HASTY = ReaderLimits(silence_s=0.5)
 
@@ -172,3 +190,70 @@ def test_a_reader_has_no_keys_and_few_threads(monkeypatch: pytest.MonkeyPatch) -
         process.close()
     assert "sk-secret" not in told
     assert "POLARS_MAX_THREADS=2\0" in told
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that needs several chunks."""
+    path = tmp_path_factory.mktemp("large") / "large.csv"
+    with path.open("w", encoding="utf-8") as file:
+        file.write("code,name,description,weight\n")
+        file.writelines(
+            f"A-{i},Chair {i},Chair of oak number {i:0300d},5\n" for i in range(LARGE_ROWS)
+        )
+    return path
+
+
+def test_a_reader_ends_with_a_large_file_and_stays_after_a_small_one(
+    good: Path, large: Path
+) -> None:
+    """It keeps the memory of a large one; the sample of an estimate is counted when it is gone."""
+    stays: dict[Path, bool] = {}
+    for path in (good, large):
+        with OpenCatalogue(path) as catalogue:
+            reader = psutil.Process(catalogue.pid)
+            assert sum(chunk.products.height for chunk in catalogue.chunks()) > 0
+            stays[path] = reader.is_running()
+    assert stays == {good: True, large: False}
+
+
+class ReaderKilled(Estimator):
+    """Sees its reader killed after the first chunk."""
+
+    def __init__(self, reader: int) -> None:
+        super().__init__(estimate_basis(load_settings()))
+        self._reader = reader
+
+    @override
+    def take(self, chunk: CheckedChunk) -> None:
+        super().take(chunk)
+        os.kill(self._reader, signal.SIGKILL)
+
+
+def test_a_reader_killed_halfway_costs_the_report_and_its_estimate(large: Path, good: Path) -> None:
+    with (
+        OpenCatalogue(large) as catalogue,
+        pytest.raises(
+            UnreadableFile, match=r'"large.csv": .*crashed the reader \(SIGKILL\) after row [1-9]'
+        ),
+    ):
+        inspect_catalogue(catalogue, ReaderKilled(catalogue.pid))
+    assert inspect_file(good, estimator=Estimator(estimate_basis(load_settings()))).estimate
+
+
+@pytest.mark.anyio
+async def test_a_reader_killed_halfway_stores_nothing(
+    large: Path, good: Path, database_url: str, tmp_path: Path
+) -> None:
+    asked: list[Inspection] = []
+    database = await open_database(database_url, tmp_path)
+    try:
+        with OpenCatalogue(large) as catalogue:
+            killed = ReaderKilled(catalogue.pid)
+            with pytest.raises(UnreadableFile, match=r"\(SIGKILL\) after row [1-9]"):
+                await import_catalogue(database, catalogue, estimator=killed, confirm=asked.append)
+        assert asked == []
+        assert await database.pool.fetchval("SELECT count(*) FROM products") == 0
+        assert (await import_file(database, good)).result.created == 2
+    finally:
+        await database.close()

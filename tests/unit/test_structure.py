@@ -100,6 +100,41 @@ def test_looking_at_a_file_loads_no_provider_and_no_reader(command: str, tmp_pat
     assert loaded & ((PROVIDERS_AND_SERVERS - {"httpx2"}) | READERS) == set()
 
 
+READS_WITH_AN_ESTIMATE = """
+import sys
+from pathlib import Path
+from weighbridge import tokenizer
+from weighbridge.application import estimate_basis
+from weighbridge.ingest.isolation.reading import OpenCatalogue
+from weighbridge.service.estimates import Estimator
+from weighbridge.settings import load_settings
+
+def say():
+    print(tokenizer.tokenizer.cache_info().currsize, "genai_prices" in sys.modules)
+
+estimator = Estimator(estimate_basis(load_settings()))
+with OpenCatalogue(Path(sys.argv[1])) as catalogue:
+    for chunk in catalogue.chunks():
+        estimator.take(chunk)
+        say()
+estimator.estimate()
+say()
+"""
+
+
+def test_an_estimate_loads_vocabulary_and_prices_when_the_file_is_read(tmp_path: Path) -> None:
+    """They take 87 MB, which would add to the 200 MB of the process that reads a large file."""
+    file = tmp_path / "catalogue.csv"
+    file.write_text("code,name,description\nA,Chair,Oak chair\n", encoding="utf-8")
+    answer = subprocess.run(
+        (sys.executable, "-c", READS_WITH_AN_ESTIMATE, str(file)),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.splitlines() == ["0 False", "1 True"]
+
+
 def loaded_by(statements: str) -> set[str]:
     """The modules of a new process that has run these."""
     says = "import sys; print(*sys.modules)"

@@ -68,7 +68,13 @@ class Group:
 
 def product_tokens(product: Product, model: str) -> int:
     """Estimated prompt tokens of one product's data."""
-    # Written as in the first question: `content_tokens` then has these texts counted already.
+    return content_tokens(product_text(product)) + picture_tokens(product, model)
+
+
+def product_text(product: Product) -> str:
+    """One product's data as in the first question: `content_tokens` then has its texts counted
+    already.
+    """
     row = {
         "code": product.code,
         "name": product.name,
@@ -76,7 +82,12 @@ def product_tokens(product: Product, model: str) -> int:
         "weight_kg": product.weight_kg,
         **product.facts.shown(),
     }
-    tokens = content_tokens(to_json(row).decode())
+    return to_json(row).decode()
+
+
+def picture_tokens(product: Product, model: str) -> int:
+    """Estimated prompt tokens of one product's pictures."""
+    tokens = 0
     for picture in product.pictures:
         size_px = UNKNOWN_IMAGE_PX
         if isinstance(picture, Picture):

@@ -1,9 +1,17 @@
-"""Estimates the cost of a catalogue from the file alone. Sends and stores nothing."""
+"""Estimates the cost of a catalogue from the file alone. Sends and stores nothing.
+
+The texts of a sample are kept while the file is read and counted afterwards, so that the vocabulary
+(67 MB) and the table of prices (20 MB) do not add to the memory of the process that reads.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import pickle
+import weakref
+import zlib
+from dataclasses import dataclass, replace
 from itertools import islice
+from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from weighbridge.domain.answers import Subject
@@ -21,9 +29,11 @@ from weighbridge.planning.grouping import (
     Ready,
     TokenBudget,
     group_products,
+    picture_tokens,
+    product_text,
     product_tokens,
 )
-from weighbridge.planning.tokens import request_tokens
+from weighbridge.planning.tokens import content_tokens, request_tokens
 from weighbridge.planning.variants import (
     Candidate,
     Design,
@@ -34,7 +44,7 @@ from weighbridge.planning.variants import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from weighbridge.domain.answers import StepName
     from weighbridge.domain.calls import Price
@@ -53,6 +63,17 @@ LATENCY_S: Final = 4.0
 """Seconds a call is assumed to take: a usual value for a small model and a few hundred tokens of
 output.
 """
+_IN_MEMORY_BYTES: Final = 4 << 20
+"""A larger sample, packed, goes to a temporary file: descriptions may be long. With usual ones a
+million rows take 3 MB.
+"""
+
+
+class Prices(NamedTuple):
+    """What calls cost in the chosen service tier, and in those to compare it with, by name."""
+
+    chosen: Price
+    tiers: Mapping[str, Price]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +82,15 @@ class EstimateBasis:
 
     questions: Sequence[Question]
     steps: Steps
-    price: Price
+    load_prices: Callable[[], Prices]  # may load the table of prices
     model: str
     requests_per_minute: int
     tokens_per_minute: int
     variants: bool  # one of each design is asked
-    tiers: Mapping[str, Price] = field(default_factory=dict)  # to compare with, by name
 
 
 class Estimator:
-    """Adds up what products would take as their chunks go by.
+    """Notes what products are asked with as their chunks go by, and adds up what that takes.
 
     Every product of a file is weighed up to SAMPLE of them; of longer files a part of each chunk,
     and the sums are scaled: weighing takes longer than reading.
@@ -78,31 +98,33 @@ class Estimator:
 
     def __init__(self, basis: EstimateBasis) -> None:
         self._basis = basis
+        self._sample = _Sample()
         self._groups: list[Group] = []
         self._products = 0
         self._weighed = 0
         self._variants = 0
         self._rejected = 0
         self._siblings: dict[int, tuple[_Sibling, ...]] = {}
-        self._told: dict[frozenset[tuple[Difference, str]], frozenset[tuple[Difference, str]]] = {}
+        self._alike: dict[tuple[_Sibling, ...], tuple[_Sibling, ...]] = {}
 
     def watch(self, chunks: Iterable[CheckedChunk]) -> Iterator[CheckedChunk]:
-        """Hands the chunks on, weighed."""
+        """Hands the chunks on, noted; the sample is counted at their end."""
         for chunk in chunks:
             self.take(chunk)
             yield chunk
+        self._count()
 
     def take(self, chunk: CheckedChunk) -> None:
-        """Group the products of a chunk as the queue would."""
+        """Note what the products of a chunk are asked with."""
         height = chunk.products.height
         most = height if self._products < SAMPLE else max(1, height // SAMPLED_PART)
         products = list(islice(chunk.iterate_products(), most))
         asked = self._asked(products) if self._basis.variants else products
-        ready = [
-            Ready(self._products + i, product_tokens(product, self._basis.model), product.has_image)
-            for i, product in enumerate(asked)
-        ]
-        self._groups += group_products(ready, TokenBudget(GROUP_TOKENS))
+        model = self._basis.model
+        self._sample.add(
+            _Asked(product_text(product), picture_tokens(product, model), product.has_image)
+            for product in asked
+        )
         self._products += height
         self._rejected += len(chunk.rejected)
         self._weighed += len(products)
@@ -112,37 +134,85 @@ class Estimator:
         """Those that are asked in the stead of their variants, in this chunk and those before."""
         designed = [(i, product, design_of(product)) for i, product in enumerate(products)]
         keys = {i: hash(sharing_key(product, design)) for i, product, design in designed}
-        known = {keys[i]: design.key for i, _, design in designed if keys[i] in self._siblings}
+        known = {keys[i]: (design.key, product.pictures) for i, product, design in designed}
         plan = plan_variants(
             designed,
-            (one.candidate(of) for key, of in known.items() for one in self._siblings[key]),
+            (
+                sibling.candidate(*shared)
+                for key, shared in known.items()
+                for sibling in self._siblings.get(key, ())
+            ),
         )
         for i, product, design in designed:
             if i in plan.asked:
-                told = self._told.setdefault(design.told_apart_by, design.told_apart_by)
-                sibling = _Sibling(product.weight_kg, product.pictures, told)
-                self._siblings[keys[i]] = (*self._siblings.get(keys[i], ()), sibling)
+                sibling = _Sibling(product.weight_kg, design.told_apart_by)
+                siblings = (*self._siblings.get(keys[i], ()), sibling)
+                self._siblings[keys[i]] = self._alike.setdefault(siblings, siblings)
         return [products[i] for i in sorted(plan.asked)]
 
+    def _count(self) -> None:
+        """Group the products of each chunk as the queue would. Loads the vocabulary."""
+        for chunk in self._sample.take():
+            ready = [
+                Ready(i, content_tokens(one.text) + one.picture_tokens, one.has_image)
+                for i, one in enumerate(chunk)
+            ]
+            self._groups += group_products(ready, TokenBudget(GROUP_TOKENS))
+
     def estimate(self) -> CatalogueEstimate:
-        """The sum."""
+        """The sum over the chunks so far."""
+        self._count()
         basis = self._basis
         loads = question_loads(basis.questions, basis.steps, basis.model)
         pace = Pace(basis.requests_per_minute, basis.tokens_per_minute, LATENCY_S)
-        whole = estimate_catalogue(self._groups, loads, basis.price, pace, basis.tiers)
+        prices = basis.load_prices()
+        whole = estimate_catalogue(self._groups, loads, prices.chosen, pace, prices.tiers)
         all_of_them = scaled(replace(whole, variants=self._variants), self._products, self._weighed)
         return replace(all_of_them, rejected=self._rejected)
 
 
+class _Asked(NamedTuple):
+    """What decides with which others a product is asked, and how many tokens that takes."""
+
+    text: str
+    picture_tokens: int
+    has_image: bool
+
+
+class _Sample:
+    """Chunks of products whose tokens are not counted yet, packed to a quarter."""
+
+    def __init__(self) -> None:
+        self._file = SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the sample
+        weakref.finalize(self, self._file.close)
+        self._lengths: list[int] = []
+
+    def add(self, chunk: Iterable[_Asked]) -> None:
+        """Keep a chunk."""
+        packed = zlib.compress(pickle.dumps(list(chunk)), level=1)
+        self._file.write(packed)
+        self._lengths.append(len(packed))
+
+    def take(self) -> Iterator[list[_Asked]]:
+        """Every chunk that was kept; none of them is kept any longer."""
+        self._file.seek(0)
+        for length in self._lengths:
+            yield pickle.loads(zlib.decompress(self._file.read(length)))  # noqa: S301 - our own
+        self._lengths.clear()
+        self._file.seek(0)
+        self._file.truncate()
+
+
 class _Sibling(NamedTuple):
-    """What tells whether a product may answer for another of its design; a large file has many."""
+    """What tells, of those with one sharing key, whether a product may answer for another; a large
+    file has many.
+    """
 
     weight_kg: float | None
-    pictures: tuple[Picture | str, ...]
     told_apart_by: frozenset[tuple[Difference, str]]
 
-    def candidate(self, key: str) -> Candidate:
-        product = Product("", "", "", self.weight_kg, more_pictures=self.pictures)
+    def candidate(self, key: str, pictures: tuple[Picture | str, ...]) -> Candidate:
+        product = Product("", "", "", self.weight_kg, more_pictures=pictures)
         # Not a place in a later chunk, which counts from 0 again.
         return Candidate(-1, product, Design(key, self.told_apart_by), Standing.ASKED)
 

@@ -19,27 +19,30 @@ MODEL = "gpt-4.1-mini"
 def test_an_estimate_uses_a_table_of_ones_own(tmp_path: Path) -> None:
     table = tmp_path / "prices.csv"
     table.write_text(f"model,input_usd,output_usd\n{MODEL},7,9\n", encoding="utf-8")
-    basis = estimate_basis(load_settings(model=MODEL, prices=table))
-    assert (basis.price.input_usd, basis.price.output_usd) == (7.0, 9.0)
+    price = estimate_basis(load_settings(model=MODEL, prices=table)).load_prices().chosen
+    assert (price.input_usd, price.output_usd) == (7.0, 9.0)
 
 
 def test_an_estimate_uses_the_tier_that_is_asked_for() -> None:
-    standard = estimate_basis(load_settings(model="gpt-6-luna")).price
-    flex = estimate_basis(load_settings(model="gpt-6-luna", service_tier="flex-or-default")).price
+    settings = load_settings(model="gpt-6-luna")
+    standard = estimate_basis(settings).load_prices().chosen
+    settings = load_settings(model="gpt-6-luna", service_tier="flex-or-default")
+    flex = estimate_basis(settings).load_prices().chosen
     assert flex.known
     assert flex.input_usd < standard.input_usd
 
 
 def test_a_server_of_ones_own_has_no_price_of_openais() -> None:
     own = load_settings(model=MODEL, openai_base_url="http://localhost:8080/v1")
-    assert not estimate_basis(own).price.known
+    assert not estimate_basis(own).load_prices().chosen.known
 
 
 def test_tiers_are_compared_whichever_is_chosen() -> None:
-    basis = estimate_basis(load_settings(model="gpt-6-luna", service_tier="flex"))
-    assert list(basis.tiers) == ["default", "flex", "batch"]
-    assert basis.tiers["flex"] == basis.price
-    assert basis.tiers["default"].input_usd == pytest.approx(2 * basis.price.input_usd)
+    settings = load_settings(model="gpt-6-luna", service_tier="flex")
+    prices = estimate_basis(settings).load_prices()
+    assert list(prices.tiers) == ["default", "flex", "batch"]
+    assert prices.tiers["flex"] == prices.chosen
+    assert prices.tiers["default"].input_usd == pytest.approx(2 * prices.chosen.input_usd)
 
 
 def test_rows_that_cannot_be_used_are_counted(tmp_path: Path) -> None:

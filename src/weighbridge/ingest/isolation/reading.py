@@ -1,7 +1,7 @@
 """Reads a catalogue or checks a picture in a child process.
 
 Starting a child takes about 0.8 s of CPU, so one that has finished without an error is kept for the
-next file.
+next file, unless the last one was large.
 """
 
 from __future__ import annotations
@@ -42,6 +42,10 @@ MOST_REQUESTS: Final = 100
 """How many requests one child answers: then it ends, and frees what libraries have leaked."""
 IDLE_S: Final = 30.0
 """How long a child without work is kept."""
+KEPT_ROWS: Final = 20_000
+"""A child ends with a file of more rows: after so many it has 140 MB, after a million 200, and its
+libraries keep most of that.
+"""
 _MOST_PICTURES: Final = threading.BoundedSemaphore(2)
 
 
@@ -129,14 +133,18 @@ class OpenCatalogue:
 
     def chunks(self) -> Iterator[CheckedChunk]:
         """Every row, checked, in file order. May be called only once."""
+        rows = 0
         reply = self._ask(SendRows())
         while isinstance(reply, Rows):
             chunk = reply.chunk
+            rows += chunk.products.height + len(chunk.rejected)
             if chunk.products.height:
                 self._running.saw_row(int(chunk.products[ROW][-1]))
             yield chunk
             reply = self._ask(None)
-        if isinstance(reply, Finished) and self._process is not None:
+        if rows > KEPT_ROWS:
+            self.close()
+        elif isinstance(reply, Finished) and self._process is not None:
             process, self._process = self._process, None
             _IDLE.give_back(process)
 
