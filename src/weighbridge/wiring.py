@@ -95,7 +95,7 @@ PROVIDERS: Final[dict[str, Callable[[Settings], Provider]]] = {
 
 @dataclass(slots=True)
 class Engine:
-    """A provider and what asks it."""
+    """A provider, and the supervisor of the engine that asks it."""
 
     provider: Provider
     supervisor: Supervisor

@@ -76,7 +76,7 @@ _WORTH_A_NOTE: Final = 1.5
 """How many times the class figure the parts alone must come to before a note says so."""
 _Z95: Final = 1.96
 _KINDS_REMEMBERED: Final = 2048
-"""How many results are cached."""
+"""How many results of each function about the makers of a kind are cached."""
 _PER_UNIT: Final = 0.0
 _PER_KG: Final = 1.0
 """Exponent of the mass for published figures per kg; `_PER_UNIT` is that for figures per unit."""
@@ -400,7 +400,7 @@ def _contribution(maker: MakerFigure, share_kg_co2e: float) -> Contribution:
 
 
 def _rating(maker: MakerFigure, share_kg_co2e: float, technological: int, place: Place) -> Rating:
-    """The data quality of that contribution."""
+    """The data quality of a maker's contribution, which counts by `share_kg_co2e`."""
     cited = maker.citation
     return Rating(
         share_kg_co2e, technological, place.geographical(cited.region), temporal_rating(cited.year)

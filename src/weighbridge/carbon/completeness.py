@@ -35,7 +35,7 @@ MISSING_DISPLAY: Final = 0.15
 MISSING_STORAGE: Final = 0.15
 """Added to σ where the bill lacks the memory and storage of its kind."""
 LEAST_KNOWN: Final = 1.2
-"""The highest σ."""
+"""The highest σ, however many parts the bill lacks."""
 
 MADE_UP_CATEGORIES: Final = frozenset(
     {"Apparel", "Home textiles", "Footwear & leather goods", "Furniture"}

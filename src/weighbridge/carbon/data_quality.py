@@ -46,7 +46,7 @@ _MATERIAL_SHARE: Final = 0.05
 """Only contributions above this share of the footprint count in the mean of the ratings."""
 _BEST: Final = 1.0
 WORST: Final = 3.0
-"""The best and the worst rating."""
+"""The worst rating; `_BEST` is the best."""
 _EUROPE: Final = "Europe"
 
 

@@ -29,7 +29,7 @@ INFERRED: Final = "inferred"
 PROXY: Final = "proxy"
 PUBLISHED: Final = "published"
 PRIMARY: Final = "primary data"
-"""The marks of a term."""
+"""The mark of a term that is a supplier's own figure; the constants above are the other marks."""
 
 _BY_LABEL: Final = (
     ContributionKind.COMPONENT,

@@ -55,7 +55,7 @@ class ProductFacts:
     quantity: float | None = None
     """How many are sold or bought in a year, in pieces."""
     price: float | None = None
-    """Of one product, in `currency`."""
+    """Price of one product, in `currency`."""
     currency: str | None = None
     """ISO 4217."""
     supplier: str | None = None
@@ -135,7 +135,7 @@ class ProcessFacts(NamedTuple):
     electricity_kwh_per_kg: float | None = None
     """Per kg of what the process puts out; for machining, per kg of what it takes away."""
     heat_kwh_per_kg: float | None = None
-    """Per kg of the same."""
+    """Per kg of the same mass as `electricity_kwh_per_kg`."""
     electricity_kg_co2e_per_kwh: float | None = None
     """Of the electricity that the process uses; used instead of the factor of the grid."""
     heat_kg_co2e_per_kwh: float | None = None

@@ -86,7 +86,7 @@ class DataQuality:
 
     @property
     def overall(self) -> float:
-        """The plain mean of the three."""
+        """The plain mean of the three ratings."""
         return (self.technological + self.geographical + self.temporal) / 3
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from weighbridge.simulator.questions.chat import ChatRequest
 
 _CACHE_LEAST_TOKENS: Final = 1024
-"""Shorter beginnings are not cached."""
+"""Beginnings of prompts that are shorter are not cached."""
 _CACHE_STEP_TOKENS: Final = 128
 """Older models cache in multiples of so many tokens."""
 _CACHE_LIFE_S: Final = 600.0

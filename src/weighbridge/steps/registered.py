@@ -39,7 +39,7 @@ class Steps:
 
     @property
     def names(self) -> tuple[StepName, ...]:
-        """Their names, in order."""
+        """The names of the steps, in order."""
         return tuple(self._by_name)
 
     def encode(self, answer: Answer) -> dict[str, Any]:

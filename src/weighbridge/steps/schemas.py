@@ -32,12 +32,12 @@ def object_schema(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def array_schema(items: Mapping[str, Any]) -> dict[str, Any]:
-    """A list of such items."""
+    """The schema of a list whose items have this schema."""
     return {"type": "array", "items": dict(items)}
 
 
 def enum_schema(values: Iterable[str]) -> dict[str, Any]:
-    """One of these words."""
+    """The schema of a text that is one of these words."""
     return {"type": "string", "enum": list(values)}
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from weighbridge.steps.base import Step
 
 TOGETHER: Final = "together"
-"""Name of the question."""
+"""Name of the question that asks for all steps at once."""
 
 TASK: Final = """\
 You collect what the carbon footprint of a product is calculated from. For each product say, in this order, what the numbers below ask: each part rests on those before it."""

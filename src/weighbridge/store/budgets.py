@@ -72,7 +72,7 @@ async def put(connection: Connection, name: str, cap_usd: float) -> None:
 
 
 async def put_all(connection: Connection, caps_usd: Mapping[str, float]) -> None:
-    """Set or change several."""
+    """Set or change several caps, given by name."""
     for name, cap_usd in caps_usd.items():
         await put(connection, name, cap_usd)
 

@@ -45,7 +45,7 @@ class NewCorrection:
 
     @property
     def provisional(self) -> Correction:
-        """As it will hold once it is recorded."""
+        """The correction as it will be once it is recorded."""
         return Correction(
             0,
             self.change,
@@ -60,7 +60,7 @@ class NewCorrection:
 
 @dataclass(frozen=True, slots=True)
 class RecordedCorrection:
-    """A correction with what became of it."""
+    """A stored correction: in force, or taken back by somebody at some time."""
 
     correction: Correction
     withdrawn_at: datetime | None
@@ -68,7 +68,7 @@ class RecordedCorrection:
 
 
 async def insert(connection: Connection, corrections: Sequence[NewCorrection]) -> None:
-    """Record them, in this order."""
+    """Store the corrections, in this order."""
     await connection.execute(
         "INSERT INTO corrections (product_id, step, path, anchor, value, before, after, made_by, "
         "reason) SELECT c.product_id, c.step, string_to_array(c.path, '.'), c.anchor, c.value -> "
@@ -115,7 +115,7 @@ async def recorded(connection: Connection, product_id: int) -> list[RecordedCorr
 
 
 async def withdraw(connection: Connection, ids: Sequence[int], by: str) -> None:
-    """Take these back."""
+    """Mark these corrections as taken back by `by`, unless they are already."""
     await connection.execute(
         "UPDATE corrections SET withdrawn_at = now(), withdrawn_by = $2"
         " WHERE id = ANY($1::bigint[]) AND withdrawn_at IS NULL",

@@ -33,7 +33,7 @@ GONE_AFTER_S = 30.0
 PostgreSQL takes, and shorter than service managers wait before they kill a process (90 s).
 """
 GONE_LOOK_S = 1.0
-"""The pause between two tries to reach it."""
+"""The pause between two tries to reach the database."""
 STATEMENT_TIMEOUT_S = 60.0
 """How long a statement may take where nothing else is said. PostgreSQL notices that a client is cut
 off, but a client does not notice that its server is: without a limit it waits a quarter of an hour,

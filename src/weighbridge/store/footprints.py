@@ -42,7 +42,7 @@ class StoredFootprint:
     cost_usd: float
 
     def made_by(self, cause: Cause) -> StoredFootprint:
-        """The same with what made it."""
+        """The same footprint, with the cause for which it was computed."""
         return replace(self, detail=replace(self.detail, cause=cause))
 
 

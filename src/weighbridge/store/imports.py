@@ -55,7 +55,7 @@ class PictureSource(Protocol):
 
     @property
     def picture(self) -> Picture:
-        """Its hash, type and size."""
+        """The picture's hash, type and size."""
         ...
 
     def read(self) -> bytes:

@@ -43,7 +43,7 @@ class QueueState:
 
 
 COLUMNS = ", ".join(QueueState.__dataclass_fields__)
-"""The columns of the row."""
+"""The columns of the table's only row."""
 
 
 async def seed(connection: Connection, values: dict[str, Any]) -> None:

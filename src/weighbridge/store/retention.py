@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 BATCH: Final = 2_000
 """Rows deleted in one statement: 27 ms for calls, 70 ms at most (two cores, 200,000 rows)."""
 EVERY: Final = timedelta(hours=1)
-"""How often old records are deleted."""
+"""The time between two deletions of old records."""
 LOG_AGE: Final = timedelta(days=7)
 """How long PgQueuer's log and statistics are kept: they help to find recent problems, and nothing
 else reads them.

@@ -74,7 +74,7 @@ class StoredDetail:
     model_answers: Mapping[StepName, Mapping[str, Any]] = field(default_factory=dict)
     """The model's own answers to steps that are corrected."""
     cause: Cause = PROCESSED
-    """Why it was computed."""
+    """Why this version of the footprint was computed."""
 
 
 def write_detail(detail: StoredDetail, rates: dict[int, Rate]) -> dict[str, Any]:

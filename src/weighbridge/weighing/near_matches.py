@@ -37,11 +37,11 @@ _LEAST_FOR_SLIP: Final = 4
 _LEAST_FOR_COMPOUND: Final = 8
 """A word with fewer letters is never split into other words, as "Kupferdraht" is."""
 _LEAST_FOR_BRACKETS: Final = 3
-"""The least letters of a name in brackets."""
+"""A text in brackets with fewer letters is not taken for a name of the entry."""
 _BEGINNING: Final = 0.8
 """The score of a word that begins like the one that is looked for; the same word scores 1."""
 _SLIPPED: Final = 0.6
-"""What a misspelled word counts."""
+"""The score of a misspelled word; the same word scores 1."""
 _CLOSE: Final = 0.6
 """Entries that score less than this part of the best score are not suggested beside it."""
 _LEAST_SCORE: Final = 0.15

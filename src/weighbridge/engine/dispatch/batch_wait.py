@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class BatchWait:
-    """One per dispatcher."""
+    """The pause before the next batch; one object per dispatcher."""
 
     def __init__(self) -> None:
         self._seen: datetime | None = None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from weighbridge.limits.limiter import Limiter, Reservation
 
 MIN_LAG_S: Final = 0.02
-"""Smaller differences are not corrected."""
+"""An arrival that was later than known by less than this is not corrected."""
 MAX_LAG_S: Final = 10.0
 """A call that has not reached the provider within this time never will: connecting takes no longer.
 (This applies where arrivals are known; through a gateway it may take longer.)
