@@ -318,8 +318,8 @@ def _energy_rate(
     known: ProcessFacts,
     place: Place,
 ) -> Rate:
-    """The rate of the electricity or heat of a process; `multiplied` is what it is the
-    product of.
+    """The rate of the electricity or heat of a process; `multiplied` has the process, its energy
+    use, and the supply whose factor that is multiplied by.
     """
     process, use, supply = multiplied
     inventory = _stated_citation(known, place) if use.is_stated else process.citation

@@ -142,7 +142,9 @@ class ProcessUse(NamedTuple):
     known: ProcessFacts = NOTHING_KNOWN  # what a person knows of it; a model never says it
 
     def as_record(self) -> dict[str, Any]:
-        """All of it by name, with the fields of `known` beside the others; None: not known."""
+        """The use as a dictionary, with the fields of `known` at the same level as its own; None:
+        not known.
+        """
         named = {"process": self.process, "material": self.material, "line": self.line}
         return named | self.known._asdict()
 

@@ -1,4 +1,5 @@
-"""A product, the states it passes through, and the row that could not become one.
+"""A product, the states it passes through, and a row of a catalogue that could not become a
+product.
 
 First stop of the flow: `ingest/` makes these, everything else takes them.
 """

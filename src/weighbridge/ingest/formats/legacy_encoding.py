@@ -2,8 +2,8 @@
 
 Latin scripts share most of their bytes, so their code pages are told apart by whether the decoded
 words look like words of a language that uses it. All other scripts are left to charset-normalizer.
-Two encodings that give the same text are no doubt; two that fit equally well and give different
-texts are, and then nothing is guessed.
+If two encodings give the same text, either will do; if two fit equally well and give different
+texts, the file is refused, because nothing is guessed.
 """
 
 from __future__ import annotations

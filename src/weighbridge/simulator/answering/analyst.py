@@ -161,14 +161,16 @@ class Analyst:
         raise EndlessSchema
 
     def _compile_object(self, node: Mapping[str, Any], open_refs: tuple[str, ...]) -> Writer:
-        """The writer of an object: properties in order; a list is given those written before it."""
+        """The writer of an object: it writes the properties in order; those that are lists may
+        depend on the properties written before them.
+        """
         properties = node.get("properties", {})
         writers = [
             (name, self._compile(child, name, open_refs)) for name, child in properties.items()
         ]
 
         def write_object(scene: Scene) -> Json:
-            """The object for this scene; its lists are given what is already written."""
+            """The object for this scene; the writers of its lists see what is already written."""
             row: dict[str, Json] = {}
             scene = Scene(
                 scene.products, scene.seed, scene.product, scene.portrait, scene.line, row
