@@ -138,10 +138,10 @@
     return series.every((one) => one.data.every((value) => !value));
   }
 
-  function option(labels, series, format) {
+  function option(labels, series, format, underWay) {
     return () => ({
       title: {
-        show: isEmpty(series()), text: "Nothing in the last hour", left: "center", top: "middle",
+        show: isEmpty(series()), text: underWay ? "Drawn once the first minute is over" : "Nothing in the last hour", left: "center", top: "middle",
         textStyle: { color: Charts.colour("muted"), fontSize: 13, fontWeight: 400 },
       },
       grid: { left: 4, right: 28, top: 14, bottom: 2, containLabel: true },
@@ -172,15 +172,16 @@
       const near = Math.max(...values) > limit / 4;
       return () => [Object.assign(filled(values, label), near ? { markLine: limitLine(limit) } : {})];
     };
+    const begun = (name) => Boolean(minutes[name].at(-1));
     const labels = whole(minutes.at).map((at) => toMinute.format(new Date(at * 1000)));
     const perHour = whole(minutes.products).map((count) => count * 60);
-    Charts.draw(plot("products"), option(labels, () => [filled(perHour, "Products an hour")], number));
-    Charts.draw(plot("requests"), option(labels, withLimit("requests", whole(minutes.requests), "Requests"), number));
-    Charts.draw(plot("tokens"), option(labels, withLimit("tokens", whole(minutes.tokens), "Tokens"), number));
+    Charts.draw(plot("products"), option(labels, () => [filled(perHour, "Products an hour")], number, begun("products")));
+    Charts.draw(plot("requests"), option(labels, withLimit("requests", whole(minutes.requests), "Requests"), number, begun("requests")));
+    Charts.draw(plot("tokens"), option(labels, withLimit("tokens", whole(minutes.tokens), "Tokens"), number, begun("tokens")));
     Charts.draw(plot("latency"), option(labels, () => [
       { name: "Median", data: whole(minutes.p50) }, { name: "95th percentile", data: whole(minutes.p95), lineStyle: { type: "dashed", width: 2 } },
-    ], (value) => `${value} s`));
-    Charts.draw(plot("cost"), option(labels, () => [filled(whole(minutes.cost), "US dollars")], (value) => `$${number(value)}`));
+    ], (value) => `${value} s`, begun("p50")));
+    Charts.draw(plot("cost"), option(labels, () => [filled(whole(minutes.cost), "US dollars")], (value) => `$${number(value)}`, begun("cost")));
   }
 
   async function reconnect() {
