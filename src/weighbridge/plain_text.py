@@ -52,11 +52,11 @@ def listed(names: Sequence[str], most: int) -> str:
 
 def significant(value: float, digits: int = 2, *, signed: bool = False) -> str:
     """A number rounded to so many significant digits: "4,000", "0.077". It has an exponent only
-    below 1e-9 and above 1e9.
+    below 1e-9 and above 1e15.
     """
     rounded = float(f"{value:.{digits}g}")
     sign = "+" if signed else ""
-    if rounded and not 1e-9 < abs(rounded) < 1e9:
+    if rounded and not 1e-9 < abs(rounded) < 1e15:
         return f"{rounded:{sign}.{digits}g}"
     text = f"{Decimal(repr(rounded)):{sign},f}"  # a float would show its own last digits
     return text.rstrip("0").rstrip(".") if "." in text else text

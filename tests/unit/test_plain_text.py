@@ -45,7 +45,8 @@ def test_json_line_says_the_same_after_control_characters_are_escaped(text: str)
         (0.0774, "0.077"),
         (9.99, "10"),
         (-1_234_567, "-1,200,000"),
-        (2.5e12, "2.5e+12"),
+        (2.5e12, "2,500,000,000,000"),
+        (2.5e15, "2.5e+15"),
         (3e-12, "3e-12"),
     ],
 )

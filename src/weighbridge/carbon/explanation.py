@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 STATED: Final = "stated"
 INFERRED: Final = "inferred"
+CORRECTED: Final = "corrected"
 PROXY: Final = "proxy"
 PUBLISHED: Final = "published"
 PRIMARY: Final = "primary data"
@@ -44,6 +45,7 @@ _MASS_DOUBT: Final = (
     "the weight of one unit: the model estimated it, and the range does not include that doubt"
 )
 _BILL_DOUBT: Final = "a supplier's own figure, or the bill of materials from the drawing: removes the error of the method"
+_OWN_BILL_DOUBT: Final = "a supplier's own figure: removes the error of the method"
 _CLASS_DOUBT: Final = (
     "knowing which published product is most like this one: removes the spread of its kind"
 )
@@ -52,10 +54,34 @@ _LEAST_GAIN: Final = 0.005
 
 
 @dataclass(frozen=True, slots=True)
+class ByPeople:
+    """The parts of the answers that a person gave, not the model."""
+
+    materials: frozenset[str] = frozenset()
+    processes: frozenset[tuple[str, str]] = frozenset()  # process and material
+    attributes: frozenset[str] = frozenset()
+    mass: bool = False
+
+    def said(self, one: Contribution, material: str) -> bool:
+        """Whether the amount of this contribution comes from a person.
+
+        `material` is that of the line that it belongs to.
+        """
+        if one.kind is ContributionKind.MATERIAL:
+            return one.factor_key in self.materials
+        if one.kind is ContributionKind.COMPONENT:
+            return one.factor_key in self.attributes
+        return (one.factor_key.partition("+")[0], material) in self.processes
+
+
+NOBODY: Final = ByPeople()
+
+
+@dataclass(frozen=True, slots=True)
 class ExplainedTerm:
     """One multiplication, and the factor row behind it.
 
-    `marks`: stated, inferred, proxy, published or primary data.
+    `marks`: stated, inferred, corrected (by a person), proxy, published or primary data.
     """
 
     label: str
@@ -130,20 +156,25 @@ class Explanation:
 
 
 def explain(
-    footprint: Footprint, bill: BillOfMaterials, processes: ManufacturingProcesses
+    footprint: Footprint,
+    bill: BillOfMaterials,
+    processes: ManufacturingProcesses,
+    by_people: ByPeople = NOBODY,
 ) -> Explanation:
-    """The tree of a footprint that was calculated from this bill and these processes."""
+    """The tree of a footprint that was calculated from this bill and these processes; `by_people`
+    is what a person said of them.
+    """
     routes = footprint.routes or (_only_route(footprint),)
-    shares = footprint.shares
-    lines = _lines(footprint, shares, bill, processes)
+    lines = _lines(footprint, bill, processes, by_people)
     origin = {Origin.GIVEN: "as stated", Origin.INFERRED: "estimated by the model"}
+    known = origin.get(footprint.mass.origin, footprint.mass.origin.value)
     return Explanation(
         emissions_kg_co2e=footprint.emissions_kg_co2e,
         low_kg_co2e=footprint.low_kg_co2e,
         high_kg_co2e=footprint.high_kg_co2e,
         range_factor=_range_factor(footprint.low_kg_co2e, footprint.high_kg_co2e),
         arithmetic=_combination_in_words(routes, footprint.emissions_kg_co2e),
-        mass=f"{significant(footprint.mass.value, 4)} kg, {origin.get(footprint.mass.origin, footprint.mass.origin.value)}",
+        mass=f"{significant(footprint.mass.value, 4)} kg, {'as corrected' if by_people.mass else known}",
         routes=tuple(
             ExplainedRoute(
                 route.name,
@@ -156,8 +187,14 @@ def explain(
             )
             for route in routes
         ),
-        narrowing=_narrowing(footprint, routes),
+        narrowing=_narrowing(footprint, routes, _bill_doubt(bill, by_people)),
     )
+
+
+def _bill_doubt(bill: BillOfMaterials, by_people: ByPeople) -> str:
+    """What would remove the error of the method: nobody has to look for a bill that is there."""
+    has_own = all(line.material in by_people.materials for line in bill.lines)
+    return _OWN_BILL_DOUBT if has_own else _BILL_DOUBT
 
 
 def _only_route(footprint: Footprint) -> Route:
@@ -181,9 +218,9 @@ def _combination_in_words(routes: Sequence[Route], figure_kg_co2e: float) -> str
 
 def _lines(
     footprint: Footprint,
-    shares: Sequence[float],
     bill: BillOfMaterials,
     processes: ManufacturingProcesses,
+    by_people: ByPeople,
 ) -> dict[RouteName, tuple[ExplainedLine, ...]]:
     """The lines of each route: of the bill, materials with their processes, then the parts that
     count by another measure; of the class, its makers.
@@ -193,9 +230,11 @@ def _lines(
     for title in titles.values():
         grouped[RouteName.BILL].setdefault(title, [])
     worked = _worked_materials(processes)
-    for one, share in zip(footprint.contributions, shares, strict=True):
+    materials = {title: key for key, title in titles.items()}
+    for one, share in zip(footprint.contributions, footprint.shares, strict=True):
         title = _title_of(one, titles, worked)
-        grouped[one.route].setdefault(title, []).append(_explained_term(one, share))
+        marks = _marks(one, by_people, materials.get(title, ""))
+        grouped[one.route].setdefault(title, []).append(_explained_term(one, share, marks))
     return defaultdict(
         tuple,
         {
@@ -260,7 +299,7 @@ def _explained_line(title: str, terms: Sequence[ExplainedTerm]) -> ExplainedLine
     )
 
 
-def _explained_term(one: Contribution, share: float) -> ExplainedTerm:
+def _explained_term(one: Contribution, share: float, marks: tuple[str, ...]) -> ExplainedTerm:
     """One contribution as people read it: the multiplication, and its source."""
     return ExplainedTerm(
         label=one.label,
@@ -271,7 +310,7 @@ def _explained_term(one: Contribution, share: float) -> ExplainedTerm:
         low_kg_co2e=one.low_kg_co2e,
         high_kg_co2e=one.high_kg_co2e,
         share=share,
-        marks=_marks(one),
+        marks=marks,
         activity=one.activity,
         activity_unit=one.activity_unit,
         factor=one.factor,
@@ -284,12 +323,17 @@ def _explained_term(one: Contribution, share: float) -> ExplainedTerm:
     )
 
 
-def _marks(one: Contribution) -> tuple[str, ...]:
-    """The marks of a term: how its activity is known, and whether its factor is a proxy."""
+def _marks(one: Contribution, by_people: ByPeople, material: str) -> tuple[str, ...]:
+    """The marks of a term: how its activity is known, and whether its factor is a proxy.
+
+    `material` is that of the line that it belongs to.
+    """
     if one.kind is ContributionKind.CLASS_REFERENCE:
         known = PUBLISHED
     elif one.kind is ContributionKind.SUPPLIER_FIGURE:
         known = PRIMARY
+    elif by_people.said(one, material):
+        known = CORRECTED
     elif one.route is RouteName.BILL and one.label.endswith(f"({STATED})"):
         known = STATED
     else:
@@ -297,7 +341,9 @@ def _marks(one: Contribution) -> tuple[str, ...]:
     return (known, PROXY) if one.is_proxy else (known,)
 
 
-def _narrowing(footprint: Footprint, routes: Sequence[Route]) -> tuple[Narrowing, ...]:
+def _narrowing(
+    footprint: Footprint, routes: Sequence[Route], bill_doubt: str
+) -> tuple[Narrowing, ...]:
     """What would narrow the range, the most effective first."""
     found: list[Narrowing] = []
     if footprint.mass.origin is Origin.INFERRED:
@@ -308,7 +354,7 @@ def _narrowing(footprint: Footprint, routes: Sequence[Route]) -> tuple[Narrowing
     largest_shown = math.exp(math.log(present_factor) * (1 - _LEAST_GAIN))
     narrower = sorted(
         (factor, what)
-        for what, changed in _without_each(footprint, routes)
+        for what, changed in _without_each(footprint, routes, bill_doubt)
         if (factor := _combined_range_factor(changed)) is not None and factor < largest_shown
     )
     found += [Narrowing(what, factor) for factor, what in narrower]
@@ -316,7 +362,7 @@ def _narrowing(footprint: Footprint, routes: Sequence[Route]) -> tuple[Narrowing
 
 
 def _without_each(
-    footprint: Footprint, routes: Sequence[Route]
+    footprint: Footprint, routes: Sequence[Route], bill_doubt: str
 ) -> Iterator[tuple[str, list[Route]]]:
     """For each doubt: what would have to be found out, and the routes as they would be then."""
     for route in routes:
@@ -326,7 +372,7 @@ def _without_each(
         if route.name is RouteName.CLASS:
             yield _CLASS_DOUBT, [*others, _narrowed(route, math.inf)]
             continue
-        yield _BILL_DOUBT, [_narrowed(route, math.log(MODEL_ERROR_GSD) ** 2), *others]
+        yield bill_doubt, [_narrowed(route, math.log(MODEL_ERROR_GSD) ** 2), *others]
         for label, variance in _variances(footprint, route).items():
             yield f"a better factor or amount: {label}", [_narrowed(route, variance), *others]
 

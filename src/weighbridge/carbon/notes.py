@@ -35,6 +35,13 @@ _NOT_IN_BILL: Final = {
     "Furniture": "workshop energy, finishing and overheads",
 }
 """Category → what its products need beyond the materials and processes of a bill."""
+_WEIGHT_OF: Final = {
+    WeightBasis.GROSS: "the given weight is taken to include the packaging",
+    WeightBasis.PACK: "the given weight is taken to be that of a pack of several pieces",
+    WeightBasis.PALLET: "the given weight is taken to be that of a whole pallet",
+    WeightBasis.DECLARED_UNIT: "the given weight is taken to be that of the declared unit",
+}
+"""What the weight is the weight of, where it is not one unit."""
 LIGHTEST_KG: Final = 1e-6
 HEAVIEST_KG: Final = 1e7
 """Bounds of a believable mass: a bare chip weighs milligrams, a ship thousands of tonnes."""
@@ -179,7 +186,7 @@ def _mass_notes(bill: BillOfMaterials) -> list[str]:
             f"and were scaled to {significant(bill.mass_kg, 4)} kg"
         )
     if bill.weight_basis not in (None, WeightBasis.UNIT):
-        notes.append(f"the given weight is taken as that of: {bill.weight_basis.value}")
+        notes.append(_WEIGHT_OF[bill.weight_basis])
     return notes
 
 

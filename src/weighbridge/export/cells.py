@@ -26,6 +26,7 @@ _BEFORE_FORMULA: Final = re.compile(
     r"(^|[;\t\n])(?=[ \v\f\u00a0\u00ad\u1680\u2000-\u200f\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]*[=+\-@＝＋－＠])"
 )
 _MARK: Final = "'"
+_AFTER_MARK: Final = re.compile(rf"(^|[;\t\n]){_MARK}")
 
 
 def writable_text(text: str) -> str:
@@ -47,6 +48,12 @@ def neutral_text(text: str) -> str:
     """
     marked = _BEFORE_FORMULA.sub(rf"\1{_MARK}", writable_text(text))
     return _MARK + marked if marked[:1] in ("\t", "\n") else marked
+
+
+def own_text(cell: str) -> str:
+    """The text that `neutral_text` made this cell of: without the apostrophes that it put in."""
+    bare = _AFTER_MARK.sub(r"\1", cell)
+    return bare if neutral_text(bare) == cell else cell
 
 
 def finite(value: float | None) -> float | None:

@@ -232,7 +232,9 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
         if len(path) == 3:
             return replace(answer, uses=(*others, *self._with_fact(done, number, path[2], value)))
         if not isinstance(value, list):
-            raise AnswerMalformed("give a list of processes; it may be empty.")
+            raise AnswerMalformed(
+                'give a list of processes, such as ["injection_moulding"]; [] means none.'
+            )
         stated = dict.fromkeys(self._given_use(one, number, bill, done) for one in value)
         for use in stated:
             if self._is_formed(use) or not self._is_for_family(use):

@@ -12,6 +12,7 @@ read and checked (`Step.correct`).
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -21,7 +22,7 @@ from weighbridge.domain.answers import Answer, BillOfMaterials, Classification, 
 from weighbridge.domain.bill_lines import LINES
 from weighbridge.domain.corrections import Change
 from weighbridge.errors import AnswerError, InputError
-from weighbridge.weighing.near_matches import did_you_mean
+from weighbridge.weighing.near_matches import WHOLE_LIST, did_you_mean
 from weighbridge.weighing.product_factors import FACTORS, factor_before
 from weighbridge.weighing.understanding import words_of
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from weighbridge.steps.registered import Steps
 
 
+_ALMOST_A_NUMBER: Final = re.compile(r"[+-]?[0-9][0-9.,' ]*\s*[A-Za-z%]*")
 NOT_APPLIED: Final = "not applied: "
 """First words of the note on a correction that does not fit the answers."""
 
@@ -187,25 +189,34 @@ def make_change(
     so_far = corrected(product, given, corrections, steps)
     subject = Subject(product, so_far.answers)
     answer = subject.answers[change.step]
+    is_there = _is_attribute(change)
     try:
         anchor = step.anchor(change.path, Subject(product, so_far.base))
         step.value_at(answer, change.path)
+        is_there = True
         changed = step.correct(subject, answer, change.path, change.value)
         path, value = change.path, change.value
         if not as_given:
             path, value = step.recorded_as(changed, path, value)
         before, after = step.value_at(answer, path), step.value_at(changed, path)
     except AnswerError as error:
-        meant = _suggestion(step, change)
+        meant = _suggestion(step, change) if is_there else ""
         raise InputError(f"{product.code}: {change.target}: {error}{meant}") from error
     return Made(Change(change.step, path, value), anchor, before, after)
 
 
 def _suggestion(step: Step[Any], change: Change) -> str:
-    """A sentence with what the words of a refused change may be meant for; "" without any."""
-    if _is_attribute(change):
-        return did_you_mean(change.path[1:], step.choices(change.path[:1]))
-    return did_you_mean(words_of(change.value), step.choices(change.path))
+    """A sentence with what the words of a refused change may be meant for, or how to write it; ""
+    where there is nothing to say.
+    """
+    if _is_attribute(change) and change.path[1] not in (names := step.choices(change.path[:1])):
+        return did_you_mean(change.path[1:], names) or f" Choose one of: {', '.join(names)}."
+    choices, words = step.choices(change.path), words_of(change.value)
+    if choices and any(word not in choices for word in words):
+        return did_you_mean(words, choices) or WHOLE_LIST
+    if isinstance(change.value, str) and _ALMOST_A_NUMBER.fullmatch(change.value.strip()):
+        return " Write it with a point and without a unit, such as 0.25."
+    return ""
 
 
 def not_counted(

@@ -24,6 +24,10 @@ from weighbridge.carbon.catalogue_facts import IN_ENGLISH
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+WHOLE_LIST: Final = (
+    " The sheet Lists of a review workbook (weighbridge review --out FILE) has the whole list."
+)
+"""What a message says where no entry is alike."""
 SHOWN: Final = 3
 """How many entries a message suggests."""
 _LIKELY: Final = 0.6
@@ -57,6 +61,11 @@ _WORD_OF_LISTS: Final = {
     "glue": "adhesive", "karton": "cardboard", "pappe": "cardboard", "carton": "cardboard",
     "kunststoff": "plastic", "plastik": "plastic", "plastique": "plastic",
     "porzellan": "porcelain", "beton": "concrete", "ziegel": "brick", "kork": "cork",
+    "oak": "hardwood", "beech": "hardwood", "birch": "hardwood", "walnut": "hardwood",
+    "maple": "hardwood", "teak": "hardwood", "acacia": "hardwood", "hickory": "hardwood",
+    "eiche": "hardwood", "buche": "hardwood", "esche": "hardwood", "birke": "hardwood",
+    "pine": "softwood", "spruce": "softwood", "larch": "softwood",
+    "kiefer": "softwood", "fichte": "softwood", "tanne": "softwood", "timber": "lumber",
     "chipboard": "particleboard", "spanplatte": "particleboard", "styrofoam": "eps",
     "molding": "moulding", "fiber": "fibre",
 }  # fmt: skip

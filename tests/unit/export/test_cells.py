@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.export.cells import neutral_text, plain_number, significant, writable_text
+from weighbridge.export.cells import (
+    neutral_text,
+    own_text,
+    plain_number,
+    significant,
+    writable_text,
+)
 
 DANGEROUS = "=+-@＝＋－＠"
 
@@ -99,3 +105,13 @@ def test_numbers_keep_four_significant_digits(value: float, rounded: float) -> N
 )
 def test_numbers_are_written_without_an_exponent(value: float, text: str) -> None:
     assert plain_number(value) == text
+
+
+@given(st.text(alphabet=DANGEROUS + " ;\t\n\ufeffa7") | st.text().filter(lambda t: "'" not in t))
+def test_text_is_found_again_behind_its_apostrophes(text: str) -> None:
+    assert own_text(neutral_text(text)) == writable_text(text)
+
+
+@pytest.mark.parametrize("text", ["'quoted'", "men's", "'7", "a;'b"])
+def test_apostrophes_of_the_text_itself_stay(text: str) -> None:
+    assert own_text(neutral_text(text)) == text

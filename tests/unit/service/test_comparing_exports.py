@@ -116,3 +116,13 @@ def test_a_file_that_is_no_export_is_refused_by_name(tmp_path: Path) -> None:
         (tmp_path / name).write_text(content)
         with pytest.raises(UnreadableFile, match=name):
             read_export(tmp_path / name)
+
+
+@pytest.mark.parametrize("first", FORMATS)
+@pytest.mark.parametrize("second", FORMATS)
+@pytest.mark.parametrize("code", ["-7", "=1+1", "@home", "+49", "a;-b", "00123"])
+def test_a_code_is_the_same_in_every_format(
+    tmp_path: Path, first: str, second: str, code: str
+) -> None:
+    moved = _compare(tmp_path, [completed(code)], [completed(code)], first, second)
+    assert (moved.products, moved.added, moved.gone) == (1, [], [])

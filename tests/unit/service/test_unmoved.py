@@ -10,7 +10,7 @@ from tests.support.carbon_builders import bill, footprint, worked
 from weighbridge.domain.answers import Attribute, AttributeBasis
 from weighbridge.domain.corrections import read_change
 from weighbridge.factor_sources.bundled import BundledFactors
-from weighbridge.service.desk.unmoved import reasons_unmoved
+from weighbridge.service.desk.unmoved import reasons_unmoved, remarks
 
 FACTORS = BundledFactors().load()
 BOTTLE = bill(("pp_resin", 0.3))
@@ -60,3 +60,17 @@ def test_a_correction_that_moves_nothing_says_why(
     target: str, value: object, attributes: dict[str, float], said: str
 ) -> None:
     assert said in told(target, value, **attributes)
+
+
+@pytest.mark.parametrize(
+    ("note", "is_said"),
+    [
+        ("the catalogue says 0.3 kg, the figure is for 300 kg: check the weight", True),
+        ("no country of origin: world average electricity", False),
+    ],
+)
+def test_what_to_check_is_said_at_once_and_once(note: str, is_said: bool) -> None:
+    figure = replace(footprint(FACTORS, BOTTLE, worked()), notes=(note,))
+    said = remarks(["bill_of_materials.mass_kg"], True, (), figure, FACTORS)
+    assert any("Check" in one or "check" in one for one in said) is is_said
+    assert remarks(["bill_of_materials.mass_kg"], True, (note,), figure, FACTORS) == ()

@@ -249,3 +249,24 @@ def test_a_line_in_another_place_is_the_same_line_for_the_next_correction() -> N
     assert [line.material for line in _bill(made, second, given=asked_again).lines] == [
         *("abs_resin", "wood_sawn")
     ]
+
+
+@pytest.mark.parametrize(
+    ("target", "value", "said"),
+    [
+        ("bill_of_materials.lines.1.material", "unobtainium", "has the whole list"),
+        ("classification.subcategory", "Zzzz", "has the whole list"),
+        ("manufacturing.lines.1", ["qqqq"], "has the whole list"),
+        ("bill_of_materials.attributes.qqqq", 3, "Choose one of: "),
+        ("bill_of_materials.lines.1.mass_kg", "0,5", "Write it with a point and without a unit"),
+        ("bill_of_materials.lines.1.mass_kg", "250 g", "Write it with a point and without a unit"),
+        ("bill_of_materials.mass_kg", "0,5 kg", "with a point and without a unit"),
+        ("manufacturing.lines.1", "injection_moulding", 'such as ["injection_moulding"]'),
+        ("bill_of_materials.lines.9.material", "steel", "the bill has 2 lines."),
+    ],
+)
+def test_a_refusal_says_what_to_do(target: str, value: Any, said: str) -> None:
+    with pytest.raises(InputError) as refused:
+        _make(target, value)
+    assert said in str(refused.value)
+    assert "lines.9" not in target or "Did you mean" not in str(refused.value)

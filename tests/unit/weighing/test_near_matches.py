@@ -76,3 +76,8 @@ def test_every_key_and_every_name_of_its_own_is_found() -> None:
 def test_what_is_like_nothing_gets_no_suggestion() -> None:
     assert did_you_mean(["qqqqzzzz"], MATERIALS) == ""
     assert did_you_mean(["aluminium_primary"], MATERIALS) == ""
+
+
+@pytest.mark.parametrize("wood", ["oak", "Eiche", "oak, solid", "beech"])
+def test_a_kind_of_tree_is_one_of_wood(wood: str) -> None:
+    assert near_matches(wood, MATERIALS)[0] == "hardwood_sawn"

@@ -47,7 +47,7 @@ class CorrectedProduct(Schema):
         description="Variants that use this product's answers. A correction of this product does not change them."
     )
     notes: list[str] = Field(
-        description="Remarks on the correction: which parts of it are stored but do not count, why a figure "
+        description="Remarks on the correction: what to check, which parts of it are stored but do not count, why a figure "
         "did not change, and for which keys the given names were taken."
     )
 

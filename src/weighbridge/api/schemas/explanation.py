@@ -19,7 +19,7 @@ class TermView(Schema):
     high_kg_co2e: float = Field(alias="highKgCo2e")
     share: float = Field(description="Share of the figure that this contribution decides, 0 to 1.")
     marks: list[str] = Field(
-        description="How the amount is known: stated (in the catalogue), inferred (by the model), published (a figure of similar products) or primary data (the supplier's own figure). proxy: no factor is published for this material or process, so that of a similar one is used."
+        description="How the amount is known: stated (in the catalogue), inferred (by the model), corrected (by a person), published (a figure of similar products) or primary data (the supplier's own figure). proxy: no factor is published for this material or process, so that of a similar one is used."
     )
     activity: float
     activity_unit: str

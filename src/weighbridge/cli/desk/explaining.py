@@ -9,6 +9,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
+from weighbridge.domain.results import RouteName
 from weighbridge.plain_text import significant
 from weighbridge.settings import load_settings
 
@@ -64,11 +65,12 @@ def _tree(found: ExplainedProduct) -> Tree:
         )
     )
     if found.simulated:
-        tree.add(
-            Text(
-                "SIMULATED: the simulator invented the answers; do not use the figure", style="red"
-            )
+        use = (
+            "the figure does not rest on them"
+            if found.decided_by == RouteName.SUPPLIER
+            else "do not use the figure"
         )
+        tree.add(Text(f"SIMULATED: the simulator invented the answers; {use}", style="red"))
     tree.add(Text(figure.arithmetic))
     for route in figure.routes:
         _add_route(tree, route)
@@ -105,10 +107,9 @@ def _add_route(tree: Tree, route: ExplainedRoute) -> None:
 
 
 def _term_text(term: ExplainedTerm) -> str:
-    return (
-        f"{term.label} [{', '.join(term.marks)}]\n{term.arithmetic}\n"
-        f"{term.source}, {term.source_id}; {term.year}; {term.region}; {term.licence}"
-    )
+    source = ", ".join(filter(None, (term.source, term.source_id)))
+    of_source = "; ".join(filter(None, (source, term.year, term.region, term.licence)))
+    return f"{term.label} [{', '.join(term.marks)}]\n{term.arithmetic}\n{of_source}"
 
 
 def _narrowing_text(each: Narrowing) -> str:

@@ -83,13 +83,17 @@ def recompute(
 
 def _write(path: Path, done: Sequence[RecomputedProduct]) -> None:
     from weighbridge.export.cells import neutral_text
+    from weighbridge.export.cells import significant as rounded_to
+
+    def to_ten_digits(value: float | None) -> float | None:
+        return None if value is None else rounded_to(value, 10)
 
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(_HEADER)
         for one in done:
             if one.has_moved or one.problem:
-                figures = (one.before_kg_co2e, one.after_kg_co2e, one.change)
+                figures = map(to_ten_digits, (one.before_kg_co2e, one.after_kg_co2e, one.change))
                 texts = map(neutral_text, ("; ".join(one.causes), one.problem))
                 writer.writerow((neutral_text(one.code), *figures, *texts))
 
@@ -97,9 +101,10 @@ def _write(path: Path, done: Sequence[RecomputedProduct]) -> None:
 def _say(summary: RecomputeSummary, *, dry_run: bool) -> None:
     """Print the causes, the total, the largest moves, and products that kept their old figure."""
     would = "would move" if dry_run else "moved"
+    half = "by " if summary.moved == 1 else "half of them by at least "
     out.print(
         f"Recomputed {counted(summary.products, 'product')} without a call: "
-        f"{counted(summary.moved, 'figure')} {would}, half of them by more than {summary.median_change:.1%}."
+        f"{counted(summary.moved, 'figure')} {would}, {half}{summary.median_change:.1%}."
         if summary.moved
         else f"Recomputed {counted(summary.products, 'product')} without a call: no figure {would}."
     )

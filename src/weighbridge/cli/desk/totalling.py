@@ -86,16 +86,18 @@ def _groups(found: CatalogueTotals, by: TotalBy, limit: int) -> Table:
     out.
     """
     table = Table(by.value, title=f"By {by.value}", title_justify="left")
-    for name in ("products", "total", "range", "share"):
-        table.add_column(name, justify="right")
     groups = found.groups[by]
+    has_ranges = any(one.low_kg_co2e is not None for one in groups)  # materials have none
+    for name in ("products", "total", *(["range"] if has_ranges else []), "share"):
+        table.add_column(name, justify="right")
     for one in groups[:limit]:
         low, high = one.low_kg_co2e, one.high_kg_co2e
+        span = "" if low is None or high is None else f"{_mass(low)} – {_mass(high)}"
         table.add_row(
             Text(visible(one.name)),
             f"{one.products:,}",
             _mass(one.total_kg_co2e),
-            "" if low is None or high is None else f"{_mass(low)} – {_mass(high)}",
+            *([span] if has_ranges else []),
             _percent(one.share),
         )
     if len(groups) > limit:

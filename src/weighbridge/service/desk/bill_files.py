@@ -31,7 +31,7 @@ from weighbridge.ingest.values.numbers import evidence_of, plain_number, tidy, u
 from weighbridge.ingest.values.weights import KILOGRAM, read_weight
 from weighbridge.plain_text import counted, significant
 from weighbridge.service.desk.process_cells import FACT_COLUMNS, read_facts
-from weighbridge.weighing.near_matches import did_you_mean, find_key
+from weighbridge.weighing.near_matches import WHOLE_LIST, did_you_mean, find_key
 from weighbridge.weighing.understanding import said_of
 
 if TYPE_CHECKING:
@@ -203,7 +203,8 @@ class _LineReader:
             raise InputError(f"the {kind} is missing.")
         found = find_key(written, names)
         if found is None:
-            raise InputError(f"there is no {kind} {written!r}.{did_you_mean([written], names)}")
+            meant = did_you_mean([written], names) or WHOLE_LIST
+            raise InputError(f"there is no {kind} {written!r}.{meant}")
         if found != written:
             self.taken[written] = found
         return found

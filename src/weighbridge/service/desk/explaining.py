@@ -15,6 +15,7 @@ from weighbridge.domain.answers import (
 from weighbridge.domain.products import ProcessingStatus, Product
 from weighbridge.errors import Conflict, NotFound
 from weighbridge.store import footprints, products
+from weighbridge.weighing.by_people import by_people
 
 if TYPE_CHECKING:
     from weighbridge.steps import Steps
@@ -83,6 +84,14 @@ def explained(product: Product, detail: StoredDetail, steps: Steps) -> Explained
             f"The stored answers of product {product.code} are incomplete. Process it again (run "
             "with --redo)."
         )
+    model = {step: steps.decode(step, stored) for step, stored in detail.model_answers.items()}
+    models = Subject(product, model)
+    said = by_people(
+        bill,
+        processes,
+        models.answer(BillOfMaterials),
+        models.answer(ManufacturingProcesses),
+    )
     footprint = detail.footprint
     return ExplainedProduct(
         code=product.code,
@@ -92,7 +101,7 @@ def explained(product: Product, detail: StoredDetail, steps: Steps) -> Explained
         country_of_origin=product.country_of_origin,
         boundary=footprint.boundary,
         decided_by=footprint.dominance,
-        explanation=explain(footprint, bill, processes),
+        explanation=explain(footprint, bill, processes, said),
         notes=footprint.notes,
         method=detail.provenance.method,
         factors=detail.provenance.factors,

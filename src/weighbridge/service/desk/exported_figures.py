@@ -14,6 +14,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from weighbridge.errors import InputError, UnreadableFile
+from weighbridge.export.cells import own_text
 from weighbridge.ingest.formats.xlsx.rows import rows
 from weighbridge.ingest.formats.xlsx.workbook import Workbook
 from weighbridge.service.desk.movements import Movement, Movements
@@ -85,11 +86,12 @@ def read_export(path: Path) -> ExportedFile:
                 f"{path.name} is not an export: it lacks the columns code and {FIGURE}. Make one with "
                 "weighbridge export."
             )
-        if str(code) in by_code:
+        code = own_text(str(code)) if suffix == ".csv" else str(code)
+        if code in by_code:
             raise UnreadableFile(
                 f"{path.name} has the product {code} twice. Remove one of the rows."
             )
-        by_code[str(code)] = row
+        by_code[code] = row
     return ExportedFile(by_code, is_exact=suffix != ".csv")
 
 

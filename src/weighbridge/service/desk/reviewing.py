@@ -15,6 +15,7 @@ from weighbridge.domain.answers import (
 from weighbridge.domain.corrections import Change
 from weighbridge.domain.products import Product
 from weighbridge.errors import Conflict, InputError, NotFound
+from weighbridge.export.cells import significant
 from weighbridge.ingest.isolation.alone import read_alone
 from weighbridge.plain_text import counted
 from weighbridge.service.desk.correcting import (
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Filter", "Reviewed", "import_review", "write_for_review"]
 
+_DIGITS: Final = 12
+"""As many as anybody gives; those behind them say how computers add."""
 MOST_NAMED: Final = 100
 
 
@@ -112,7 +115,7 @@ def _append_rows(
         return
     figure = float(f"{detail.footprint.emissions_kg_co2e:.3g}")
     notes = "; ".join(detail.footprint.notes)[:1_000]
-    mass_kg = float(f"{bill.mass_kg:.12g}")
+    mass_kg = significant(bill.mass_kg, _DIGITS)
     products.append((row["code"], row["name"], kind.subcategory, mass_kg, figure, notes))
     for number, line in enumerate(bill.lines, start=1):
         done = [use for use in made.uses if number in worked_lines(use, bill)]
@@ -121,7 +124,7 @@ def _append_rows(
                 row["code"],
                 number,
                 line.material,
-                line.mass_kg,
+                significant(line.mass_kg, _DIGITS),
                 line.component or "",
                 f"{SEPARATOR} ".join(use.process for use in done),
                 *(written([getattr(use.known, name) for use in done]) for name in FACT_COLUMNS),

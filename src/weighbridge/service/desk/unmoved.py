@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from weighbridge.domain.results import Footprint
 
 _NOT_COUNTED = ("dropped: ", "left out: ")
+_CHECK = ": check "
+"""What a note says that doubts a value which somebody gave: whoever corrects it reads that at
+once.
+"""
 
 
 def remarks(
@@ -28,14 +32,19 @@ def remarks(
     figure: Footprint,
     factors: FactorTable,
 ) -> tuple[str, ...]:
-    """Sentences on which parts of a correction do not count and, unless `moved`, why the figure did
-    not change.
+    """Sentences on what to check after a correction, which parts of it do not count and, unless
+    `moved`, why the figure did not change.
 
     `targets` are the corrected values, `notes_before` the notes of the figure before; `figure` is
     the one after the correction.
     """
     changes = [Change(step, tuple(path), None) for step, *path in (t.split(".") for t in targets)]
     found = dict.fromkeys(_sentence(n) for n in figure.notes if _is_new_omission(n, notes_before))
+    found |= dict.fromkeys(
+        f"{note[0].upper()}{note[1:]}."
+        for note in figure.notes
+        if _CHECK in note and note not in notes_before
+    )
     for change in changes:
         if change.path[:1] == ("attributes",):
             found |= dict.fromkeys(_not_counted(_name_of(change.path[-1], factors), figure))

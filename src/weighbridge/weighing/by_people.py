@@ -1,0 +1,58 @@
+"""What people said of a product's bill and processes, found by comparing the answers that a figure
+rests on with the model's own.
+
+Pure. A line counts as the model's if its mass is, or its share of the whole: a corrected mass of
+the product leaves the shares as they were.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.carbon.explanation import ByPeople
+
+if TYPE_CHECKING:
+    from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses
+
+_SAME: Final = 1e-6
+"""By which share two masses may differ that are the same."""
+
+
+def by_people(
+    bill: BillOfMaterials,
+    processes: ManufacturingProcesses,
+    models_bill: BillOfMaterials | None,
+    models_processes: ManufacturingProcesses | None,
+) -> ByPeople:
+    """What differs from the model's own answers; None: nobody corrected that one."""
+    worked = set(processes.uses) - set(
+        models_processes.uses if models_processes else processes.uses
+    )
+    of_processes = frozenset((use.process, use.material) for use in worked)
+    if models_bill is None:
+        return ByPeople(processes=of_processes)
+    model = _amounts(models_bill)
+    own = {key for key, found in _amounts(bill).items() if not _is_same(found, model.get(key))}
+    attributes = {one.name for one in set(bill.attributes) - set(models_bill.attributes)}
+    mass = not math.isclose(bill.mass_kg, models_bill.mass_kg, rel_tol=_SAME)
+    return ByPeople(frozenset(own), of_processes, frozenset(attributes), mass)
+
+
+def _amounts(bill: BillOfMaterials) -> dict[str, list[tuple[float, float]]]:
+    """Material → (mass in kg, share of the whole) of each of its lines."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for line in bill.lines:
+        share = line.mass_kg / bill.mass_kg if bill.mass_kg else 0.0
+        found.setdefault(line.material, []).append((line.mass_kg, share))
+    return found
+
+
+def _is_same(own: list[tuple[float, float]], model: list[tuple[float, float]] | None) -> bool:
+    """Whether the lines of a material are those of the model."""
+    if model is None or len(own) != len(model):
+        return False
+    return all(
+        any(math.isclose(a, b, rel_tol=_SAME) for a, b in zip(one, other, strict=True))
+        for one, other in zip(sorted(own), sorted(model), strict=True)
+    )
