@@ -219,7 +219,8 @@ def _as_remote_batch(batch: Batch) -> RemoteBatch:
         status = BatchStatus(batch.status)
     except ValueError:
         raise ProviderOverloaded(
-            f"Batch {batch.id} has a status that Weighbridge does not know: {batch.status}"
+            f"Batch {batch.id} has a status that Weighbridge does not know: {batch.status}. If it "
+            "stays so, upgrade Weighbridge."
         ) from None
     counts = batch.request_counts
     problems = (batch.errors.data or []) if batch.errors else []

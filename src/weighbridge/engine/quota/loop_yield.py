@@ -20,7 +20,7 @@ SENDING_TURNS: Final = 10
 
 
 async def wait_until_set(event: asyncio.Event, at_most_s: float, clock: Clock) -> None:
-    """Wait until `event` is set, but at most that long."""
+    """Wait until `event` is set, but no longer than `at_most_s`."""
     with contextlib.suppress(TimeoutError):
         async with clock.timeout(at_most_s):
             await event.wait()

@@ -237,7 +237,9 @@ def _lines(file: TextIO) -> Iterator[Entry]:
                 yield row, _decode(line)
             except json.JSONDecodeError as error:
                 yield RejectedRow(
-                    row, "row", f"the line is not valid JSON at column {error.colno:,}: {error.msg}"
+                    row,
+                    "row",
+                    f"the line is not valid JSON at column {error.colno:,}: {error.msg}; correct it",
                 )
             except ValueError as error:
                 yield RejectedRow(row, "row", f"the line cannot be read: {error}")
