@@ -14,6 +14,7 @@ from weighbridge.clock import SystemClock
 from weighbridge.domain.notices import Channel
 from weighbridge.service.budgets import set_budgets
 from weighbridge.service.upkeep.notices import newest_notices, send_test
+from weighbridge.store import notices
 from weighbridge.wiring import carriers_of
 
 if TYPE_CHECKING:
@@ -140,3 +141,25 @@ async def test_a_test_goes_every_way_and_says_what_arrived(
         }
         assert receiver.kinds == ["test"]
         assert await running.value("SELECT count(*) FROM notices") == 0
+
+
+async def test_work_that_changes_hands_is_never_taken_for_the_end(
+    database_url: str, tmp_path: Path
+) -> None:
+    """A product that goes back to wait, or is begun, while somebody looks, waits all the same."""
+    async with program(database_url, tmp_path) as running:
+        await running.add_many(1)
+        database = running.app.database
+        looked = asyncio.Event()
+
+        async def move() -> None:
+            while not looked.is_set():
+                for status in ("processing", "pending"):
+                    await database.pool.execute("UPDATE products SET status = $1", status)
+
+        moving = asyncio.create_task(move())
+        async with database.transaction() as connection:
+            seen = [(await notices.look(connection, None, None)).idle for _ in range(300)]
+        looked.set()
+        await moving
+        assert not any(seen)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.budgets import is_budget_reason
 from weighbridge.domain.notices import LONG_AGO, Channel, Halt, Look, Notice, NoticeKind, Told
-from weighbridge.store import products, queue_state
+from weighbridge.store import queue_state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,19 +28,22 @@ async def look(connection: Connection, scope: UUID | None, over_budget: str | No
     """The state of the queue, as far as notices are about it. `over_budget` says which budget of
     this process is used up; None: none is.
     """
-    waits = await products.any_pending(connection, scope) or await products.any_processing(
-        connection, scope
-    )
-    # Last: what ends between the two looks would be told now, and as new results once more.
+    within = "AND EXISTS (SELECT FROM scopes s WHERE s.import_id = $1 AND s.product_id = p.id)"
+    # One statement: of several, one would miss a product that goes back to wait meanwhile, or tell
+    # a result as the end now and as a new one later.
     row = await connection.fetchrow(
-        "SELECT (SELECT coalesce(max(id), 0) FROM calls) AS last_call, (SELECT max(completed_at) "
-        "FROM products WHERE status = 'completed') AS last_result"
+        "SELECT (SELECT p.id FROM products p WHERE p.status = 'pending' "  # noqa: S608
+        f"{within if scope else ''} ORDER BY p.id LIMIT 1) IS NOT NULL OR EXISTS (SELECT FROM products p "
+        f"WHERE p.status = 'processing' {within if scope else ''}) AS waits, "
+        "(SELECT coalesce(max(id), 0) FROM calls) AS last_call, "
+        "(SELECT max(completed_at) FROM products WHERE status = 'completed') AS last_result",
+        *([scope] if scope else []),
     )
-    assert row is not None  # noqa: S101 - two aggregates
+    assert row is not None  # noqa: S101 - a select without FROM has one row
     state = await queue_state.load(connection)
-    reason = (state.paused_reason or over_budget or "") if waits else ""
+    reason = (state.paused_reason or over_budget or "") if row["waits"] else ""
     return Look(
-        idle=not waits,
+        idle=not row["waits"],
         last_call=row["last_call"],
         last_result=row["last_result"] or LONG_AGO,
         halt=_halt(reason, is_running=state.running),

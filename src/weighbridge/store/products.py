@@ -391,16 +391,10 @@ async def counts(connection: Connection, scope: UUID | None = None) -> dict[Proc
     return {status: found.get(status, 0) for status in ProcessingStatus}
 
 
-async def any_processing(
-    connection: Connection, scope: UUID | None = None, travels: str = "true"
-) -> bool:
-    """Whether some product has a job; of one import only when `scope` is given. `travels` is a
-    condition as in `take_pending`.
-    """
-    within = "AND EXISTS (SELECT FROM scopes s WHERE s.import_id = $1 AND s.product_id = p.id)"
+async def any_processing(connection: Connection, travels: str = "true") -> bool:
+    """Whether some product has a job. `travels` is a condition as in `take_pending`."""
     found = await connection.fetchval(
-        f"SELECT EXISTS (SELECT FROM products p WHERE p.status = 'processing' AND {travels} {within if scope else ''})",  # noqa: S608
-        *([scope] if scope else []),
+        f"SELECT EXISTS (SELECT FROM products p WHERE p.status = 'processing' AND {travels})"  # noqa: S608
     )
     return bool(found)
 
