@@ -22,8 +22,8 @@ _PRINTED: Final = {
     "code": 17,
     "name": 28,
     "status": 11,
-    "category": 21,
-    "subcategory": 22,
+    "category": 23,
+    "subcategory": 24,
     "emissions_kg_co2e": 20,
     "low_kg_co2e": 14,
     "high_kg_co2e": 15,
@@ -37,6 +37,8 @@ _PRINTED: Final = {
     "notes": 62,
 }
 """The columns that are printed, in this order, and their widths. The others follow behind them."""
+_WRAPPED: Final = frozenset({"name", "category", "subcategory", "notes"})
+"""The columns whose text goes on in a second line where it does not fit."""
 _SMALL_PRINT: Final = ("proxy for ", "left out: ")
 
 
@@ -63,7 +65,7 @@ def sheet_column(column: Column) -> SheetColumn:
         column.name,
         _PRINTED.get(column.name, column.width),
         EMISSIONS if column.figure else column.number_format,
-        is_long=column.name in ("notes", "name"),
+        is_long=column.name in _WRAPPED,
         is_alarm=column.name == "simulated",
     )
 

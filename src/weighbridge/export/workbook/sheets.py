@@ -26,6 +26,8 @@ _TONNES_FROM_KG: Final = 100
 _KILOTONNES_FROM_KG: Final = 100_000
 _FILL: Final = "#E7EEF0"
 _RIGHT: Final[dict[str, Any]] = {"align": "right", "indent": 1}
+_LEFT: Final[dict[str, Any]] = {"align": "left", "indent": 1}
+"""Spreadsheets indent only what is aligned; without it text touches the number before it."""
 _LINE_POINTS: Final = 15
 _MOST_LINES: Final = 12
 
@@ -75,7 +77,7 @@ class Styles:
 
     def header(self, *, is_number: bool = False) -> Any:
         """The format of the cells in a table's header."""
-        side = _RIGHT if is_number else {}
+        side = _RIGHT if is_number else _LEFT
         return self.style(bold=True, bg_color=_FILL, bottom=1, text_wrap=True, **side)
 
     def text(self, text: str, **properties: Any) -> Any:
@@ -93,7 +95,7 @@ def write_cell(
         case None:
             return
         case str() as text:
-            shown: dict[str, Any] = {"indent": 1, "text_wrap": column.is_long}
+            shown: dict[str, Any] = {**_LEFT, "text_wrap": column.is_long}
             if column.is_alarm and text != "no":
                 shown |= {"bold": True, "font_color": "#B00020"}
             sheet.write_string(row, position, writable_text(text), styles.text(text, **shown))

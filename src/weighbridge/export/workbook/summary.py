@@ -49,7 +49,7 @@ _TITLES: Final = {
 MATERIALS: Final = (
     SheetColumn("material", 56),
     SheetColumn("products", 11, "#,##0"),
-    SheetColumn("mass_kg", 14, "#,##0.00"),
+    SheetColumn("mass_kg", 14, "[>=100]#,##0;[>=1]#,##0.0;0.000"),
     SheetColumn("total_kg_co2e", 16, EMISSIONS),
     SheetColumn("share", 10, "0.0%"),
 )
@@ -108,7 +108,9 @@ class _Summary:
         )
         chart.set_title({"name": title, "name_font": {"size": 12}})
         chart.set_legend({"none": True})
-        chart.set_y_axis({"reverse": True})
+        # Every bar has its name: programs leave out those for which they see no room.
+        chart.set_y_axis({"reverse": True, "interval_unit": 1, "num_font": {"size": 7}})
+        chart.set_plotarea({"layout": {"x": 0.36, "y": 0.16, "width": 0.6, "height": 0.63}})
         chart.set_x_axis(
             {
                 "name": "kg CO2e",
