@@ -31,7 +31,7 @@ CODE = "P-001"
 PLASTICS = ("abs_resin", "pp_resin", "pmma_resin", "pc_resin", "pet_resin")
 PROCESSES = ("injection_moulding", "thermoforming", "blow_moulding", "plastic_extrusion")
 KINDS = ("Laptops", "Reusable bottles & flasks")
-OWN_FACTOR = "abs_resin"
+OWN_FACTOR, NAME_OF_OWN_FACTOR = "abs_resin", "ABS resin"
 ATTRIBUTES = "bill_of_materials.attributes."
 CHANGES = (
     *("material", "line mass", "processes", "mass", "bill"),
@@ -218,7 +218,8 @@ class Desk:
         kind = self.model.one("kind", answers["classification"]["subcategory"])
         assert answers["classification"]["subcategory"] == kind
         footprint = detail["footprint"]
-        noted = [note for note in footprint["notes"] if f"factors.{OWN_FACTOR}" in note]
+        named = f"factors.{OWN_FACTOR}", f"factor of {NAME_OF_OWN_FACTOR}"
+        noted = [n for n in footprint["notes"] if any(name in n for name in named)]
         own = self.model.one("factor", None)
         is_there = any(material == OWN_FACTOR for material, _ in bill)
         assert [note.startswith("corrected: ") for note in noted] == [is_there] * (own is not None)

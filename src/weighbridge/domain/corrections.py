@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +11,6 @@ from weighbridge.errors import InputError
 from weighbridge.plain_text import significant
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from weighbridge.domain.answers import StepName
@@ -19,6 +19,10 @@ _DIGITS: Final = 10
 """How many significant digits of a number are shown: as many as a person may have typed, without
 the rounding error of a sum.
 """
+
+CORRECTED: Final = "corrected: "
+"""First word of the note on a correction that counts."""
+NO_NAMES: Final[Mapping[str, str]] = {}
 
 Path = tuple[str, ...]
 """Where a value is in an answer: ("lines", "2", "material")."""
@@ -68,16 +72,48 @@ class Correction:
     @property
     def says(self) -> str:
         """The correction in words: which value, from what to what, by whom, when and why."""
+        return self._said(self.change.target, NO_NAMES)
+
+    def note(self, names: Mapping[str, str]) -> str:
+        """The correction for readers of the figure, who know no targets and no keys: "corrected:
+        material of line 1 from MDF to Hardboard by ana …". `names` are those of the keys that the
+        value is chosen from.
+        """
+        return f"{CORRECTED}{self._said(_place_in_words(self.change), names)}"
+
+    def _said(self, what: str, names: Mapping[str, str]) -> str:
         why = f" ({self.reason})" if self.reason else ""
-        before, after = _in_words(self.before), _in_words(self.after)
+        before, after = _in_words(self.before, names), _in_words(self.after, names)
         moved = f"from {before} to {after}" if before != after else f"stays {after}"
-        return f"{self.change.target} {moved} by {self.made_by} on {self.made_at:%Y-%m-%d}{why}"
+        return f"{what} {moved} by {self.made_by} on {self.made_at:%Y-%m-%d}{why}"
 
 
-def _in_words(value: Any) -> str:
+def _place_in_words(change: Change) -> str:
+    """Which value a change is about, without the names that a program has for it."""
+    match (change.step, *change.path):
+        case ("bill_of_materials", "mass_kg"):
+            return "mass of one unit in kg"
+        case ("bill_of_materials", "lines"):
+            return "bill of materials"
+        case ("bill_of_materials", "lines", number, "mass_kg"):
+            return f"mass of line {number} in kg"
+        case ("bill_of_materials", "lines", number, "component"):
+            return f"part of line {number}"
+        case ("manufacturing", "lines", number):
+            return f"processing of line {number}"
+        case (_, "lines", number, name):
+            return f"{name.replace('_', ' ')} of line {number}"
+        case ("factors", material):
+            return f"factor of {material} in kg CO2e per kg"
+        case _:
+            return change.path[-1].replace("_", " ")
+
+
+def _in_words(value: Any, names: Mapping[str, str] = NO_NAMES) -> str:
     """A value as people read it: a bill by its materials and masses, a process with its facts.
 
-    The words are the same before the value is stored as JSON in PostgreSQL and after.
+    The words are the same before the value is stored as JSON in PostgreSQL and after. `names` has
+    the names of keys.
     """
     if value is None or value == "":
         return "not given"
@@ -88,18 +124,18 @@ def _in_words(value: Any) -> str:
     if isinstance(value, float):
         return significant(value, _DIGITS)
     if isinstance(value, list):
-        return " + ".join(map(_in_words, value)) or "none"
+        return " + ".join(_in_words(one, names) for one in value) or "none"
     if isinstance(value, dict) and "material" in value:
         mass_kg = value.get("mass_kg")
-        named = _in_words(value["material"])
+        named = _in_words(value["material"], names)
         return named if mass_kg is None else f"{named} {_in_words(mass_kg)} kg"
     if isinstance(value, dict) and "process" in value:
         known = _listed({name: fact for name, fact in value.items() if name != "process"})
-        named = _in_words(value["process"])
+        named = _in_words(value["process"], names)
         return f"{named} ({known})" if known else named
     if isinstance(value, dict):
         return _listed(value) or "none"
-    return str(value)
+    return names.get(str(value), str(value))
 
 
 def _listed(values: Mapping[str, Any]) -> str:

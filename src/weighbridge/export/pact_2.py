@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -23,10 +22,13 @@ from weighbridge.export.pact_writer import (
     comment_of,
     decimal_of,
     moment_of,
+    reference_period,
     sources_of,
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from weighbridge.export.base import ResultRow
 
 SPEC_VERSION_2: Final = "2.3.0"
@@ -62,17 +64,15 @@ def as_footprint_2(row: ResultRow, company: Company, completed_at: datetime) -> 
 def _carbon_footprint(row: ResultRow, moment: datetime) -> dict[str, Any]:
     """The PCF of one kilogram; a piece of unknown mass counts as 1 kg.
 
-    The reference period is the calendar year of `moment`, in UTC.
+    `moment` is when the product was processed.
     """
     mass_kg = row.mass_kg or 1.0
     figure = decimal_of((row.emissions_kg_co2e or 0.0) / mass_kg)
-    year = moment.astimezone(UTC).year
     pcf: dict[str, Any] = {
         "declaredUnit": "kilogram",
         "unitaryProductAmount": decimal_of(mass_kg),
         "productMassPerDeclaredUnit": "1",
-        "referencePeriodStart": moment_of(datetime(year, 1, 1, tzinfo=UTC)),
-        "referencePeriodEnd": moment_of(datetime(year + 1, 1, 1, tzinfo=UTC)),
+        **reference_period(moment),
         "boundaryProcessesDescription": f"{row.boundary}: {PROCESSES}",
         "pCfExcludingBiogenic": figure,
         "pCfIncludingBiogenic": figure,

@@ -121,15 +121,13 @@ def as_footprint(row: ResultRow, company: Company, completed_at: datetime) -> di
 
 
 def _carbon_footprint(row: ResultRow, moment: datetime) -> dict[str, Any]:
-    """The PCF of one piece. The reference period is the calendar year of `moment`, in UTC."""
+    """The PCF of one piece; `moment` is when the product was processed."""
     figure = decimal_of(row.emissions_kg_co2e or 0.0)
-    year = moment.astimezone(UTC).year
     pcf: dict[str, Any] = {
         "declaredUnitOfMeasurement": "piece",
         "declaredUnitAmount": "1",
         "productMassPerDeclaredUnit": decimal_of(row.mass_kg or 0.0),
-        "referencePeriodStart": moment_of(datetime(year, 1, 1, tzinfo=UTC)),
-        "referencePeriodEnd": moment_of(datetime(year + 1, 1, 1, tzinfo=UTC)),
+        **reference_period(moment),
         "boundaryProcessesDescription": f"{row.boundary}: {PROCESSES}",
         "pcfExcludingBiogenicUptake": figure,
         "pcfIncludingBiogenicUptake": figure,
@@ -195,6 +193,17 @@ def comment_of(row: ResultRow) -> str:
 def decimal_of(number: float) -> str:
     """A number with all its digits and without an exponent."""
     return format(Decimal(repr(number)), "f")
+
+
+def reference_period(moment: datetime) -> dict[str, str]:
+    """The twelve whole months before the month of `moment`, in UTC.
+
+    A footprint without a stated validity is valid from the end of this period on (PACT's OpenAPI
+    document, `validityPeriodStart`), so the period must not end after the footprint is handed over.
+    """
+    end = datetime(*moment.astimezone(UTC).timetuple()[:2], 1, tzinfo=UTC)
+    start = end.replace(year=end.year - 1)
+    return {"referencePeriodStart": moment_of(start), "referencePeriodEnd": moment_of(end)}
 
 
 def moment_of(moment: datetime) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from weighbridge.carbon.components import why_not_counted
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from weighbridge.carbon.factors import FactorTable
     from weighbridge.domain.answers import StepName
-    from weighbridge.domain.corrections import Correction
+    from weighbridge.domain.corrections import Correction, Path
     from weighbridge.domain.products import Product
     from weighbridge.steps.base import Step
     from weighbridge.steps.registered import Steps
@@ -139,7 +140,7 @@ class _CorrectionRun:
             if change.path == (LINES,):
                 self.base[step.name] = answer
             self.notes = [one for one in self.notes if not one[0].is_within(change)]
-            self.notes.append((change, f"corrected: {each.says}"))
+            self.notes.append((change, each.note(_names(step, change.path))))
 
     def _relocated(self, step: Step[Any], each: Correction) -> Change:
         """The change with the path that its value has now. Raises AnswerError where the value is
@@ -159,6 +160,12 @@ class _CorrectionRun:
                 ):
                     return True
         return False
+
+
+@lru_cache(256)
+def _names(step: Step[Any], path: Path) -> Mapping[str, str]:
+    """Key → name of what the value at `path` is chosen from."""
+    return step.choices(path)
 
 
 def make_change(

@@ -46,7 +46,7 @@ def with_product_factors(
         (key,) = each.change.path
         if key in materials and key in there:
             materials[key] = _factor(materials[key], each)
-            notes.append(f"corrected: {each.says}")
+            notes.append(each.note({}).replace(key, materials[key].name, 1))
         else:
             notes.append(f"not applied: {each.says}: the bill no longer has this material")
     if materials == table.materials:
@@ -60,7 +60,7 @@ def _factor(table: MaterialFactor, each: Correction) -> MaterialFactor:
     value = each.change.value
     stated = value if isinstance(value, dict) else {"value": value}
     number = float(stated["value"])
-    source = str(stated.get("source") or each.reason or "a factor of one's own")
+    source = str(stated.get("source") or each.reason or "own factor")
     return replace(
         table,
         kg_co2e_per_kg=RangedValue(

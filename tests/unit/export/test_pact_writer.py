@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.export.result_rows import completed, failed
 from weighbridge.domain.recordings import RECORDED
@@ -221,3 +223,14 @@ def test_a_suppliers_figure_is_primary_data_whoever_answered(as_document: Any, m
     assert float(stated["pcf"]["primaryDataShare"]) == 100
     assert "rely on" not in stated["comment"]
     assert mark.upper() in stated["comment"]
+
+
+@pytest.mark.parametrize("as_document", [as_footprint, as_footprint_2])
+@given(hours=st.integers(0, 1_000_000))
+def test_the_reference_period_is_a_year_that_has_ended(as_document: Any, hours: int) -> None:
+    moment = datetime(1999, 1, 1, tzinfo=UTC) + timedelta(hours=hours)
+    pcf = as_document(completed("A"), company(), moment)["pcf"]
+    start, end = (datetime.fromisoformat(pcf[f"referencePeriod{one}"]) for one in ("Start", "End"))
+    # Receivers take a footprint for valid from the end of the period on.
+    assert moment - timedelta(days=31) <= end <= moment
+    assert (start.month, start.day, start.year) == (end.month, 1, end.year - 1)

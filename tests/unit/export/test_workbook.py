@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from tests.unit.export.result_rows import COLUMNS, FIELDS, batches, completed, failed
+from weighbridge.domain.totals import CatalogueTotals, GroupTotal, TotalBy
 from weighbridge.export.columns import SIMULATED_WARNING
 from weighbridge.export.workbook.contributions import CONTRIBUTIONS
 from weighbridge.export.workbook.sheets import ROWS_PER_SHEET, emissions_format
@@ -22,8 +23,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from weighbridge.domain.totals import CatalogueTotals
     from weighbridge.export.base import ResultRow
+
+
+TOTALS = CatalogueTotals(
+    products=1,
+    completed=1,
+    failed=0,
+    waiting=0,
+    without_quantity=0,
+    mass_inferred=0,
+    simulated=0,
+    recorded=0,
+    total_kg_co2e=12.0,
+    low_kg_co2e=6.0,
+    high_kg_co2e=24.0,
+    groups={by: (GroupTotal("a name", 1, 12.0),) for by in TotalBy},
+    hotspots=(),
+    check_first=(),
+    missing=(),
+)
 
 
 def written(
@@ -208,3 +227,21 @@ def test_a_hostile_source_name_stays_text_on_the_about_sheet(tmp_path: Path) -> 
         completed(), contributions=(hostile,), shares=(1.0,), counted_kg_co2e=(1.0,)
     )
     assert "=1+1 | OGL v3" in about_text(written(tmp_path / "results.xlsx", [[row]]))
+
+
+def test_every_indented_cell_says_on_which_side(tmp_path: Path) -> None:
+    styles = part(written(tmp_path / "a.xlsx", [[completed("A")]], TOTALS), "xl/styles.xml")
+    alignments = re.findall(r"<alignment[^>]*>", styles)
+    indented = [one for one in alignments if "indent=" in one]
+    assert indented
+    # Spreadsheets pass over an indent without a side: text then touches the number before it.
+    assert [one for one in indented if "horizontal=" not in one] == []
+
+
+def test_every_bar_of_a_chart_has_its_name(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.xlsx", [[completed("A")]], TOTALS)
+    with zipfile.ZipFile(path) as book:
+        charts = [name for name in book.namelist() if name.startswith("xl/charts/chart")]
+    assert charts
+    for name in charts:
+        assert '<c:tickLblSkip val="1"/>' in part(path, name)

@@ -126,3 +126,13 @@ def test_a_code_is_the_same_in_every_format(
 ) -> None:
     moved = _compare(tmp_path, [completed(code)], [completed(code)], first, second)
     assert (moved.products, moved.added, moved.gone) == (1, [], [])
+
+
+@pytest.mark.parametrize("first", FORMATS)
+def test_a_correction_in_keys_is_the_same_in_words(tmp_path: Path, first: str) -> None:
+    made = "by ana on 2026-11-01 (drawing 4711)"
+    keys = f"corrected: bill_of_materials.lines.1.material from mdf to osb {made}"
+    words = f"corrected: material of line 1 from MDF to Oriented strand board {made}"
+    before, after = replace(A, notes=(keys,)), _half(A, notes=(words,))
+    (one,) = _compare(tmp_path, [before], [after], first, "jsonl").moved
+    assert one.causes == (UNSTATED,)

@@ -211,7 +211,10 @@ def test_what_was_corrected_before_a_replaced_mass_stands_as_it_was_seen() -> No
     again = _make("bill_of_materials.mass_kg", 4.0, mass, whole)
     assert _bill(mass, whole, again).lines == (BomLine("pp_resin", 4.0, "all of it"),)
     notes = corrected(BOTTLE, GIVEN, [mass, whole, again], STEPS_MADE).notes
-    assert [note.split()[1] for note in notes] == [whole.change.target, again.change.target]
+    assert [note.split(" from ")[0] for note in notes] == [
+        "corrected: bill of materials",
+        "corrected: mass of one unit in kg",
+    ]
 
 
 def test_a_process_stays_with_its_line_though_another_has_its_material_now() -> None:
@@ -270,3 +273,28 @@ def test_a_refusal_says_what_to_do(target: str, value: Any, said: str) -> None:
         _make(target, value)
     assert said in str(refused.value)
     assert "lines.9" not in target or "Did you mean" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "value"),
+    [
+        ("classification.subcategory", "Laptops"),
+        ("bill_of_materials.mass_kg", 0.6),
+        ("bill_of_materials.lines.2.material", "abs_resin"),
+        ("bill_of_materials.lines.2.mass_kg", 0.15),
+        ("bill_of_materials.lines.2.component", "cap"),
+        ("bill_of_materials.lines", [{"material": "abs_resin", "mass_kg": 0.5, "component": ""}]),
+        ("bill_of_materials.attributes.pieces_per_pack", 3),
+        ("manufacturing.lines.1", []),
+        ("manufacturing.lines.2", ["injection_moulding"]),
+    ],
+)
+def test_a_note_on_a_correction_has_words_and_names_for_targets_and_keys(
+    target: str, value: Any
+) -> None:
+    made = _make(target, value)
+    (note,) = corrected(BOTTLE, GIVEN, [made], STEPS_MADE).notes
+    assert note.startswith("corrected: ")
+    assert "by ana on 2026-11-27" in note
+    assert "_" not in note, note
+    assert ".lines." not in note

@@ -7,12 +7,14 @@ four significant digits.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 from polars.exceptions import PolarsError
 
+from weighbridge.domain.corrections import CORRECTED
 from weighbridge.errors import InputError, UnreadableFile
 from weighbridge.export.cells import own_text
 from weighbridge.ingest.formats.xlsx.rows import rows
@@ -46,7 +48,8 @@ _SAID: Final = {
     "processes": "the processes",
 }
 """Columns that are given as causes by these words alone."""
-_CORRECTED: Final = "corrected: "
+_KEYS: Final = re.compile(rf"{CORRECTED}[a-z_]+\.")
+"""How notes on corrections began that gave targets and keys for words."""
 UNSTATED: Final = "nothing that the files state"
 
 
@@ -114,7 +117,7 @@ def _causes(old: Mapping[str, Any], new: Mapping[str, Any], exact: bool) -> tupl
     `exact`: numbers differ if by more than a share of 1e-9; else if by more than rounding.
     """
     found = []
-    if _corrections(old) != _corrections(new):
+    if _is_corrected_otherwise(_corrections(old), _corrections(new)):
         found.append("a correction")
     for name, called in _NAMED.items():
         if name == "factors_version" and _has_same_rates(old, new):
@@ -176,7 +179,19 @@ def _corrections(row: Mapping[str, Any]) -> set[str]:
     single = notes.split("; ") if isinstance(notes, str) else notes
     # A workbook begins each note with a capital letter.
     spelled = [note[:1].lower() + note[1:] for note in single]
-    return {note for note in spelled if note.startswith(_CORRECTED)}
+    return {note for note in spelled if note.startswith(CORRECTED)}
+
+
+def _is_corrected_otherwise(old: set[str], new: set[str]) -> bool:
+    """Whether two sets of notes name other corrections: who made one, when and why is the same in
+    words and in keys.
+    """
+    keys = [any(map(_KEYS.match, notes)) for notes in (old, new)]
+    if keys[0] == keys[1] or not (old and new):
+        return old != new
+    return {note.rpartition(" by ")[2] for note in old} != {
+        note.rpartition(" by ")[2] for note in new
+    }
 
 
 def _table(cells: Iterable[Mapping[str, str | None]]) -> Iterable[dict[str, Any]]:

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses, Subject
-from weighbridge.domain.corrections import Change, Correction
+from weighbridge.domain.corrections import CORRECTED, Change, Correction
 from weighbridge.domain.results import RouteName
 from weighbridge.errors import InputError
 from weighbridge.ingest.values.countries import read_country
@@ -261,7 +261,7 @@ def _exchange(number: int, old: str, new: str) -> Correction:
 
 def _new_notes(before: Footprint, after: Footprint) -> tuple[str, ...]:
     """The notes that only the figure with the supposition has, most important first; at most 5."""
-    notes = [n for n in after.notes if n not in before.notes and not n.startswith("corrected: ")]
+    notes = [n for n in after.notes if n not in before.notes and not n.startswith(CORRECTED)]
     if after.supplier is not None:
         notes.insert(0, "unchanged: the supplier's own figure is used, not the bill of materials")
     refused = [note for note in notes if note.startswith(NOT_APPLIED)]
