@@ -17,6 +17,8 @@ from weighbridge.ingest.columns.meanings import meanings
 from weighbridge.ingest.values.wording import quote_all, readable_code
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from weighbridge.ingest.base import RawChunk
 
 _TEXTS: Final = (Field.NAME, Field.DESCRIPTION)
@@ -41,6 +43,8 @@ class SecondTables:
         if self._begins is None:
             for row, cells, fields in _headers_within(raw):
                 if fields == (Field.CODE, *_TEXTS):
+                    if _is_own(cells, raw):
+                        continue  # `checking/rows.py` rejects it
                     reason = "the row repeats the header in other words and holds no product"
                     rejected.append(RejectedRow(row, "row", reason, sheet=raw.sheet))
                     frame = frame.filter(pl.col(ROW) != row)
@@ -68,9 +72,11 @@ class SecondTables:
 def _headers_within(
     raw: RawChunk,
 ) -> list[tuple[int, tuple[str, ...], tuple[Field | None, ...]]]:
-    """Rows whose code, name and description are all names of fields, but not the header itself.
+    """Rows whose code, name and description are all names of fields.
 
-    Each as (row number, these three cells, the fields that they name).
+    Each as (row number, these cells, the fields that they name). Of a header that differs from the
+    file's own only in another column, such as "Weight (g)" for "Weight (kg)", the cells and fields
+    of that column come fourth.
     """
     names = (Field.CODE, *_TEXTS)
     columns = raw.columns.positions
@@ -81,14 +87,37 @@ def _headers_within(
     plain = [pl.col(name).str.strip_chars().str.to_lowercase() for name in _TEXTS]
     named = [text.is_in(_HEADERS.implode()) for text in plain]
     found = []
-    for row, *cells in raw.frame.filter(pl.all_horizontal(named)).select(ROW, *names).iter_rows():
-        texts = tuple((cell or "").strip() for cell in cells)
-        own = tuple((raw.columns.header(name) or "").strip() for name in names)
+    for record in raw.frame.filter(pl.all_horizontal(named)).iter_rows(named=True):
+        texts = tuple((record[name] or "").strip() for name in names)
         fields = tuple(_field_named_by(text) for text in texts)
-        is_own = [text.lower() for text in texts] == [text.lower() for text in own]
-        if not is_own and None not in fields and fields[1] != fields[2]:
-            found.append((row, texts, fields))
+        if None in fields or fields[1] == fields[2]:
+            continue
+        for name in columns:
+            cell = (record.get(name) or "").strip()
+            if name not in names and _is_header_of_another_column(cell, name, raw):
+                texts, fields = (*texts, cell), (*fields, _field_named_by(cell))
+                break
+        found.append((record[ROW], texts, fields))
     return found
+
+
+def _is_own(texts: Sequence[str], raw: RawChunk) -> bool:
+    """Whether these are the header's own texts for code, name and description."""
+    own = [(raw.columns.header(name) or "").strip() for name in (Field.CODE, *_TEXTS)]
+    return [text.lower() for text in texts] == [text.lower() for text in own]
+
+
+def _is_header_of_another_column(cell: str, name: Field, raw: RawChunk) -> bool:
+    """Whether a cell below the column of a field is the header of another field, or of the same in
+    another unit.
+
+    A cell without a unit repeats the column's own header: that may have its unit from another row.
+    """
+    named = _field_named_by(cell)
+    if named is None:
+        return False
+    unit, own = read_header(cell).unit, raw.columns.units.get(name)
+    return named is not name or (unit is not None and unit != own)
 
 
 def _field_named_by(text: str) -> Field | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.ingest.columns.fields import Field
+from weighbridge.ingest.columns.headers import read_header
 
 if TYPE_CHECKING:
     from weighbridge.ingest.columns.matching import ColumnMap
@@ -53,9 +54,9 @@ def unused_columns(columns: ColumnMap) -> tuple[UnusedColumn, ...]:
 
 
 def _reminds_of(header: str, columns: ColumnMap) -> Field | None:
-    """The first field without a column that the header may be meant for."""
+    """The field that the header may be meant for; a unit of mass alone reminds of a weight."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|[_\-./]", " ", header)
     for name, pattern in _PATTERNS.items():
         if pattern.search(spaced):
             return name
-    return None
+    return Field.WEIGHT if read_header(header).unit is not None else None

@@ -43,9 +43,11 @@ def meanings(header: Header, shop: Shop | None) -> Iterator[tuple[Field, tuple[i
         yield from ((name, (-1, keys.index(key))) for name, keys in known)
         if known or key in shop.ignored:
             return
-    yield from (
+    found = (
         _usual_meanings(header) or _meaning_of_parts(header) or _meaning_beside_small_words(header)
     )
+    is_of_many = _OF_MANY_PIECES.search(_YEAR.sub("", header.text)) is not None
+    yield from ((name, rank) for name, rank in found if not (is_of_many and name in MASSES))
 
 
 def _usual_meanings(header: Header) -> list[tuple[Field, tuple[int, int]]]:
@@ -129,6 +131,11 @@ def _locale_rank(locale: str) -> int:
     return 0 if locale.startswith("en") else 1
 
 
+_OF_MANY_PIECES: Final = re.compile(
+    r"(?<![0-9])0*(?!1(?![0-9]))[1-9][0-9.,' ]*|0[.,][0-9]|[%‰]|/\s*[CM](?![A-Za-z])"
+)
+"""What makes a weight that of more than one piece, or a part of one: per 100, ‰, /C."""
+_YEAR: Final = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])")
 _BETWEEN_NAMES: Final = re.compile(r"\s*[/|]\s*")
 _WORD_AND_POINT: Final = re.compile(r"([^\W_]+)(\.?)")
 _MOST_WORDS: Final = 5
