@@ -17,7 +17,7 @@ _PICTURE: Final = (
     "|afbeelding|afbeeldingen|zdjecie|zdjecia|obrazek|obrazky|billede|bilde|kuva|resim|gorsel|kep|imagine"
     "|изображение|картинка|фото|图片|圖片|画像|이미지|사진"
 )
-_LINK: Final = "(?:urls?|links?|src|paths?|files?|href|datei|adresse)?"
+_LINK: Final = "(?:urls?|links?|src|paths?|pfade?|chemins?|files?|href|datei|adresse)?"
 _NUMBERED: Final = re.compile(
     rf"(?P<stem>(?:product|produkt|item|article|artikel|variant|main)?(?:{_PICTURE})s?{_LINK})"
     rf"0*(?P<number>[2-9]|1[0-9]|20)(?P<end>{_LINK})"

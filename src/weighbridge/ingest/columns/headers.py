@@ -100,9 +100,10 @@ _LOCALE: Final = re.compile(
     r"^(?P<base>.+?)[\s\-_.:(\[/|]+(?P<language>[A-Za-z]{2})(?:[_-](?P<territory>[A-Za-z]{2}))?[)\]]?(?:[-_.](?P<channel>[A-Za-z][\w]*))?$"
 )
 _REMARK: Final = re.compile(
-    r"\s*[(\[](?:(?i:required|mandatory|optional|html|text|iso|max|[0-9])[^)\]]*|(?P<code>[A-Z]{2,5}))[)\]]\s*$"
+    r"\s*(?:[(\[](?:(?i:required|mandatory|optional|html|text|iso|max|[0-9])[^)\]]*"
+    r"|[a-z](?:, ?[a-z])+[^)\]]*|(?P<code>[A-Z]{2,5}))[)\]]|n[°º]|№|#)\s*$"
 )
-"""A remark at the end of a header: (required), (max 255), (HS)."""
+"""A remark at the end of a header: (required), (max 255), (x,y,z...), (HS), n°, #."""
 _FIRST: Final = re.compile(r"[\W_]*0?1\s*$")
 """The number in `Bild 1` or `picture_01`, the first of several columns."""
 SHORT_FOR: Final = {

@@ -39,7 +39,11 @@ class UnusedColumn:
 
     @property
     def remedy(self) -> str | None:
-        """The option that would use the column for the field it looks like."""
+        """The option that would use the column for the field it looks like, or what else to do."""
+        if self.looks_like is Field.CODE:
+            return (
+                "a second table beside the first is not read: give it a sheet or a file of its own"
+            )
         return f'--map "{self.looks_like}={self.column}"' if self.looks_like else None
 
 
@@ -54,7 +58,13 @@ def unused_columns(columns: ColumnMap) -> tuple[UnusedColumn, ...]:
 
 
 def _reminds_of(header: str, columns: ColumnMap) -> Field | None:
-    """The field that the header may be meant for; a unit of mass alone reminds of a weight."""
+    """The field that the header may be meant for; a unit of mass alone reminds of a weight.
+
+    The headers of code and name, once more, are those of a second table beside the first.
+    """
+    own = (columns.header(Field.CODE), columns.header(Field.NAME))
+    if header == own[0] and columns.headers.count(own[1] or "") > 1:
+        return Field.CODE
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|[_\-./]", " ", header)
     for name, pattern in _PATTERNS.items():
         if pattern.search(spaced):

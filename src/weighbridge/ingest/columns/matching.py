@@ -172,12 +172,38 @@ def match_columns(headers: Sequence[str], wanted: Wanted) -> ColumnMap:
 
 
 def _candidates(read: Sequence[Header], shop: Shop | None) -> dict[Field, list[int]]:
-    """For each field the columns that may hold it, the best first."""
+    """For each field the columns that may hold it, the best first.
+
+    Those of a second table beside the first hold nothing of it.
+    """
     found: dict[Field, list[tuple[int, int, int]]] = {}
     for position, header in enumerate(read):
         for name, rank in meanings(header, shop):
             found.setdefault(name, []).append((*rank, position))
-    return {name: [position for *_, position in sorted(ranked)] for name, ranked in found.items()}
+    best = {name: [position for *_, position in sorted(ranked)] for name, ranked in found.items()}
+    end = _second_table_at(read, best)
+    return {
+        name: [position for position in positions if position < end]
+        for name, positions in best.items()
+        if min(positions) < end
+    }
+
+
+def _second_table_at(read: Sequence[Header], best: Mapping[Field, Sequence[int]]) -> int:
+    """The position of the first column of a table beside the first: its headers of code and name
+    come again.
+
+    The number of columns if there is none.
+    """
+    again: list[int] = []
+    for name in (Field.CODE, Field.NAME):
+        keys = [read[position].keys for position in best.get(name, ())[:1]]
+        alike = [i for i, header in enumerate(read) if header.keys in keys]
+        if len(alike) < 2:
+            return len(read)
+        again.append(alike[1] - alike[0])
+    first = next(i for i, header in enumerate(read) if header.keys)
+    return first + min(again) if again[0] == again[1] else len(read)
 
 
 def _long_and_short(texts: Sequence[int], read: Sequence[Header]) -> dict[Field, list[int]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from weighbridge.ingest.columns.fields import Field
+from weighbridge.ingest.columns.fields import REQUIRED, Field
 from weighbridge.ingest.shops.columns import or_null, with_column
 
 if TYPE_CHECKING:
@@ -17,16 +17,15 @@ if TYPE_CHECKING:
 
     from weighbridge.ingest.base import RawChunk
 
-_LEARNED: Final = (
+INHERITED: Final = (
     Field.NAME,
     Field.DESCRIPTION,
     Field.IMAGE,
     Field.COUNTRY,
     Field.MATERIALS,
-    Field.WEIGHT,
-    Field.GROSS_WEIGHT,
-    Field.WEIGHT_UNIT,
 )
+"""What every variant takes over from its parent where its own row says nothing."""
+_LEARNED: Final = (*INHERITED, Field.WEIGHT, Field.GROSS_WEIGHT, Field.WEIGHT_UNIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +81,24 @@ class Parents:
             if parent is not None:
                 _inherit(record, parent, names)
                 record[Field.PARENT_CODE] = parent.code
+        return replace(raw, frame=pl.DataFrame(records, schema=raw.frame.schema))
+
+    def fill_texts(self, raw: RawChunk) -> RawChunk:
+        """The chunk with empty names and descriptions of variants filled, and with them what else
+        these rows leave empty, except weights: for files of no known program.
+
+        Every other row stays as it is.
+        """
+        texts = [name for name in REQUIRED[1:] if name in raw.frame.columns]
+        lacks = [or_null(name).is_null() for name in texts]
+        named = pl.col(Field.PARENT_CODE).str.strip_chars().is_in([*self._by_name])
+        if not texts or not raw.frame.select((pl.any_horizontal(lacks) & named).any()).item():
+            return raw
+        records = raw.frame.to_dicts()
+        for record in records:
+            parent = self._by_name.get(_stripped(record, Field.PARENT_CODE))
+            if parent and not all(_stripped(record, name) for name in texts):
+                _inherit(record, parent, INHERITED)
         return replace(raw, frame=pl.DataFrame(records, schema=raw.frame.schema))
 
     def learn_magento(self, frame: pl.DataFrame) -> None:

@@ -14,7 +14,7 @@ import polars as pl
 
 from weighbridge.ingest.columns.fields import REQUIRED, Field
 from weighbridge.ingest.shops.columns import or_null, pass_over, with_column
-from weighbridge.ingest.shops.parents import Parents
+from weighbridge.ingest.shops.parents import INHERITED, Parents
 from weighbridge.ingest.shops.variants import (
     VARIANT_MARKS,
     readable_options,
@@ -37,16 +37,7 @@ _CONTINUED: Final = "rows that continue the product above"
 _ONLY_PARENTS: Final = "rows of products sold only as variants, without a code of their own"
 _KEY: Final = "belongs to"
 _MASSES: Final = (Field.WEIGHT, Field.GROSS_WEIGHT, Field.WEIGHT_UNIT)
-_FILLED: Final = (
-    Field.NAME,
-    Field.DESCRIPTION,
-    Field.IMAGE,
-    Field.COUNTRY,
-    Field.MATERIALS,
-    "option1_name",
-    "option2_name",
-    "option3_name",
-)
+_FILLED: Final = (*INHERITED, "option1_name", "option2_name", "option3_name")
 
 
 class ShopRows:
@@ -97,6 +88,9 @@ class ShopRows:
                 return pass_over(raw, pl.all_horizontal(empty), _CONTINUED)
             case "plants" if "language" in names or "plant" in names:
                 return self._without_repeats(raw, pl.lit(value=True), _PLANTS)
+            case "" if Field.PARENT_CODE in names:
+                self._parents.learn_named(raw.frame)
+                return self._parents.fill_texts(raw)
             case _:
                 return raw
 
@@ -227,7 +221,7 @@ class ShopRows:
         parent = pl.when(~itself.fill_null(value=False)).then(Field.PARENT_CODE)
         raw = _with_frame(raw, raw.frame.with_columns(parent.alias(Field.PARENT_CODE)))
         self._parents.learn_named(raw.frame)
-        raw = with_materials(self._parents.fill(raw, (*_FILLED[:5], *_MASSES)))
+        raw = with_materials(self._parents.fill(raw, (*INHERITED, *_MASSES)))
         if "kind" not in raw.frame.columns:
             return with_variants(raw)
         kind = pl.col("kind").str.to_lowercase()
@@ -245,7 +239,7 @@ class ShopRows:
         raw = self._without_repeats(raw, view.is_not_null(), _VIEWS)
         if "variations" in raw.frame.columns:
             self._parents.learn_magento(raw.frame)
-            raw = self._parents.fill_magento(raw, _FILLED[:5])
+            raw = self._parents.fill_magento(raw, INHERITED)
         return with_magento_attributes(raw)
 
     def _without_repeats(self, raw: RawChunk, rows: pl.Expr, what: str) -> RawChunk:
