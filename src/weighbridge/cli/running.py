@@ -464,7 +464,7 @@ class _Run:
         out.print(
             f"{counts[ProcessingStatus.COMPLETED]:,} completed, "
             f"{counts[ProcessingStatus.FAILED]:,} failed, {last.total - last.finished:,} left · "
-            f"{calls_made:,} calls in {duration(last.elapsed_s)} · "
+            f"{counted(calls_made, 'call')} in {duration(last.elapsed_s)} · "
             f"{last.totals.input_tokens + last.totals.output_tokens:,} tokens · "
             + ("cost " if last.totals.unpriced_calls else "")
             + money(last.totals.cost_usd, last.totals.unpriced_calls)

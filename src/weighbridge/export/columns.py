@@ -290,7 +290,7 @@ _FIGURES: Final[tuple[Column, ...]] = (
     Column(
         "completed_at",
         "UTC",
-        "When the footprint was computed.",
+        "When the product was processed; corrections and recomputations leave it.",
         20,
         lambda row: row.completed_at,
         "yyyy-mm-dd hh:mm:ss",

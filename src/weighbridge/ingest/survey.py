@@ -24,6 +24,7 @@ from weighbridge.ingest.stated_masses import StatedMasses
 from weighbridge.ingest.values.numbers import SignEvidence, evidence_of, plain_number
 from weighbridge.ingest.values.units import KILOGRAM, UNIT_NAMES, UNITS_OF_SALE, MassUnit
 from weighbridge.ingest.values.wording import quote
+from weighbridge.plain_text import counted
 
 if TYPE_CHECKING:
     from weighbridge.ingest.base import RawChunk, Source
@@ -219,7 +220,7 @@ class Survey:
         clear = evidence.points + evidence.commas
         if evidence.sign:
             count = max(evidence.points, evidence.commas)
-            return evidence.sign, f"{count:,} cells can be read in no other way", None
+            return evidence.sign, f"{counted(count, 'cell')} can be read in no other way", None
         if clear:
             return None, "both signs occur: only cells that can be read in one way are taken", None
         if not evidence.doubtful:
@@ -296,7 +297,12 @@ class Survey:
         if named > column.bare:
             if len(column.units) == 1:
                 unit = next(one for one in UNIT_NAMES.values() if one.name in column.units)
-                return unit, f"all {named:,} cells that name a unit name this one", None
+                of_all = f"all {named:,} cells that name a unit name this one"
+                return (
+                    unit,
+                    of_all if named > 1 else "the one cell that names a unit names it",
+                    None,
+                )
             return (
                 (None, "each cell names its own; cells without one are left out", None)
                 if column.bare
@@ -315,7 +321,10 @@ class Survey:
         """
         stated = column.stated.evidence(decimal)
         if stated and stated.is_clear:
-            why = f"{stated.count:,} names or descriptions state the same: {stated.example}"
+            texts = counted(
+                stated.count, "name or description states", "names or descriptions state"
+            )
+            why = f"{texts} the same: {stated.example}"
             return stated.unit, why, None
         numbers = _bare_values(column.bare_sample, decimal)
         middle = median(numbers) if numbers else 0.0

@@ -7,6 +7,7 @@ of numbers is two thousand six hundred in half of Europe.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -14,6 +15,8 @@ import pytest
 import xlsxwriter
 
 from tests.support.catalogues import read_file
+from weighbridge.ingest.catalogue import Catalogue
+from weighbridge.ingest.decisions import ReadOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -93,3 +96,12 @@ def test_a_stored_number_has_its_value_among_text_with_commas(tmp_path: Path) ->
     cells = [("0,25", 10, 1.0), ("0,75", 20, 1.0), (1.234, 30, 1.0)]
     found = read_file(write_xlsx(tmp_path / "shop", rows_of(cells)))
     assert [each.weight_kg for each in found.products] == [0.25, 0.75, 1.234]
+
+
+@pytest.mark.parametrize("weights", [["0,25"], ["0,25", "0,5"], ["3 kg"], ["3 kg", "4 kg"]])
+def test_the_reasons_count_one_cell_as_one(tmp_path: Path, weights: list[str]) -> None:
+    cells = [(weight, 10, 1.0) for weight in weights]
+    catalogue = Catalogue(write_xlsx(tmp_path / "shop", rows_of(cells)), ReadOptions())
+    rules = catalogue.head.decisions.rules.values()
+    said = " ".join(f"{rule.decimal_why} {rule.unit_why}" for rule in rules)
+    assert not re.search(r"\b1 \w+s\b|\ball 1\b", said), said

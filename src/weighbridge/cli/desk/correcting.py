@@ -35,7 +35,11 @@ MOST_NOTES = 20
 """The most notes that are printed."""
 
 CodesArgument = Annotated[
-    list[str], typer.Argument(help="The codes of the products.", show_default=False)
+    list[str],
+    typer.Argument(
+        help="The codes of the products; one that begins with a hyphen goes behind --.",
+        show_default=False,
+    ),
 ]
 
 

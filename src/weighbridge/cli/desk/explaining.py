@@ -24,7 +24,13 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(
-    code: Annotated[str, typer.Argument(help="The product's code.", show_default=False)],
+    code: Annotated[
+        str,
+        typer.Argument(
+            help="The product's code; one that begins with a hyphen goes behind --.",
+            show_default=False,
+        ),
+    ],
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Database
 
 CodesArgument = Annotated[
-    list[str] | None, typer.Argument(help="The codes of the products.", show_default=False)
+    list[str] | None,
+    typer.Argument(
+        help="The codes of the products; one that begins with a hyphen goes behind --.",
+        show_default=False,
+    ),
 ]
 CodesFromOption = Annotated[
     Path | None,
