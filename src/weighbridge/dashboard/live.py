@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 UPDATE_S: Final = 0.5
 """The shortest pause between two updates."""
 PACE_S: Final = 2.0
-"""How long the pace is used again."""
+"""How long the products per hour are reused before they are computed again."""
 MINUTES_S: Final = 5.0
-"""How long a reading of the last hour is used again, at least."""
+"""The shortest time for which a reading of the last hour is reused."""
 STATISTICS_COST_FACTOR: Final = 100.0
-"""Statistics that took t seconds to read are used again for 100 t: of a day of many calls they take
-seconds, and open pages ask for them all the time.
+"""Statistics that took t seconds to read are reused for 100 t. For a day with many calls reading
+takes seconds, and open pages ask for them all the time.
 """
 NOT_YET: Final = "…"
 """Shown in place of statistics that are not read yet."""

@@ -56,8 +56,8 @@ if TYPE_CHECKING:
 SAMPLE: Final = 20_000
 SAMPLED_PART: Final = 20
 USUAL_SHARE: Final = 0.29
-"""Of the first allowance for a product's answers a model writes so much. Of 680 tokens: 207 in the
-recorded answers about the sample catalogue, 187 in the simulator's.
+"""The share of the first output allowance for a product that its answers take up: of 680 tokens,
+207 in the recorded answers about the sample catalogue, and 187 in the simulator's.
 """
 LATENCY_S: Final = 4.0
 """Seconds a call is assumed to take: a usual value for a small model and a few hundred tokens of
@@ -90,10 +90,11 @@ class EstimateBasis:
 
 
 class Estimator:
-    """Notes what products are asked with as their chunks go by, and adds up what that takes.
+    """Estimates what a catalogue will take: notes the texts and pictures of its products as their
+    chunks go by, and adds up the tokens, calls and cost.
 
-    Every product of a file is weighed up to SAMPLE of them; of longer files a part of each chunk,
-    and the sums are scaled: weighing takes longer than reading.
+    The first SAMPLE products of a file are all counted; of each later chunk only a part is, and the
+    sums are scaled up, because counting tokens takes longer than reading.
     """
 
     def __init__(self, basis: EstimateBasis) -> None:
@@ -108,7 +109,9 @@ class Estimator:
         self._alike: dict[tuple[_Sibling, ...], tuple[_Sibling, ...]] = {}
 
     def watch(self, chunks: Iterable[CheckedChunk]) -> Iterator[CheckedChunk]:
-        """Hands the chunks on, noted; the sample is counted at their end."""
+        """Yield the chunks unchanged after noting their products; after the last one, count the
+        sample.
+        """
         for chunk in chunks:
             self.take(chunk)
             yield chunk
@@ -131,7 +134,9 @@ class Estimator:
         self._variants += len(products) - len(asked)
 
     def _asked(self, products: Sequence[Product]) -> list[Product]:
-        """Those that are asked in the stead of their variants, in this chunk and those before."""
+        """The products that the model will be asked about; the others are variants of one of these,
+        or of one in an earlier chunk.
+        """
         designed = [(i, product, design_of(product)) for i, product in enumerate(products)]
         keys = {i: hash(sharing_key(product, design)) for i, product, design in designed}
         known = {keys[i]: (design.key, product.pictures) for i, product, design in designed}
@@ -172,7 +177,7 @@ class Estimator:
 
 
 class _Asked(NamedTuple):
-    """What decides with which others a product is asked, and how many tokens that takes."""
+    """What is needed of a product to group it with others for a call, and to count the tokens."""
 
     text: str
     picture_tokens: int
@@ -238,7 +243,7 @@ def _load(question: Question, steps: Steps, model: str) -> QuestionLoad:
 
 
 def _usual_subject(needed: Sequence[StepName], steps: Steps) -> Subject:
-    """A product with the earlier answers it needs, of typical length."""
+    """A product with the earlier answers that the question needs, of typical length."""
     return Subject(
         Product("CODE-0001", "A usual product", "", 1.0),
         {step.name: step.usual_answer() for step in steps if step.name in needed},

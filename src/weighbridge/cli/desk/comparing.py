@@ -174,7 +174,7 @@ def _print_movements(moved: Movements) -> None:
 
 
 def _compared(moved: Movements) -> str:
-    """Of what the totals are."""
+    """The end of the sentence on the totals: what they add up."""
     if moved.without_quantity == moved.products:
         return " for one unit of each product (none of them has a quantity)."
     one = f"; {moved.without_quantity:,} without a quantity count as one piece"

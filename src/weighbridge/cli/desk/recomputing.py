@@ -1,4 +1,6 @@
-"""`recompute`: old answers weighed again, with what changed and why."""
+"""`weighbridge recompute`: computes figures from the stored answers again, and says what changed
+and why.
+"""
 
 from __future__ import annotations
 

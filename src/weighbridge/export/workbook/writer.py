@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 
 class WorkbookWriter(FileWriter):
-    """Writes the sheets named above."""
+    """Writes the sheets that the docstring of the module lists."""
 
     _book: Any
     _about: Any

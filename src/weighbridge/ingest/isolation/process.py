@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _COMMAND: Final = (sys.executable, "-P", "-m", "weighbridge.ingest.isolation.child")
 _FRUGAL: Final = {"POLARS_MAX_THREADS": "2"}
-"""Polars starts no thread for each core of a large machine: with sixteen it took 50 MB more."""
+"""Keeps polars from starting a thread for each core: with sixteen of them it took 50 MB more."""
 _TAIL_BYTES: Final = 4_000
 _END_S: Final = 10.0
 _REMEDY: Final = "It is damaged, or made to do harm. Save the table again as CSV."
@@ -96,7 +96,7 @@ class ReaderProcess:
                     return cast("Reply", message)
 
     def saw_row(self, row: int) -> None:
-        """Remember how far it got."""
+        """Remember the last row that the child has read, for messages."""
         self._row = max(self._row, row)
 
     def _next(self, limits: ReaderLimits) -> object | None:
@@ -113,7 +113,9 @@ class ReaderProcess:
         self._process.kill()
 
     def _ending(self, limits: ReaderLimits) -> str:
-        """Why there is no reply."""
+        """Why the child has ended without a reply, and what to do; the end of a message about the
+        file.
+        """
         code = self._process.wait()
         if self._timed_out or code == -getattr(signal, "SIGXCPU", 0):
             return (
@@ -133,7 +135,7 @@ class ReaderProcess:
         return f" after row {self._row:,}" if self._row else ""
 
     def close(self) -> None:
-        """End it, at once."""
+        """Kill the child and close the pipes to it."""
         self._process.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:

@@ -114,8 +114,8 @@ class _Row:
 
 
 _Layout = dict[int | None, dict[str, int]]
-"""The position of each column by our name for it: for each number of numbered columns, else for
-None.
+"""The positions of columns by our names for them; the outer key is the number of numbered columns
+("material 2"), or None for columns without a number.
 """
 
 

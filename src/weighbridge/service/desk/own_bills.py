@@ -186,7 +186,7 @@ def _new_corrections(
 
 
 def capped(problems: Sequence[str]) -> str:
-    """The first of them, a line each, and how many more there are."""
+    """The first problems, a line each, and how many more there are."""
     more = len(problems) - _NAMED
     rest = [f"and {counted(more, 'more problem')}"] if more > 0 else []
     return "\n".join([*problems[:_NAMED], *rest])

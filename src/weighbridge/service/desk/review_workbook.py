@@ -51,7 +51,7 @@ _REQUIRED: Final = {
     name: tuple(one for one in (*KEYS[name], *EDITABLE[name]) if one not in FACT_COLUMNS)
     for name in COLUMNS
 }
-"""Workbooks of earlier versions have no more."""
+"""The columns that each sheet must have; workbooks of earlier versions have no others."""
 LISTS: Final = "Lists"
 CHOSEN: Final[Mapping[str, str]] = {
     "subcategory": "subcategory",
@@ -71,7 +71,7 @@ _HELP: Final = (
     "Change cells in the blue columns, then read the file back: weighbridge review FILE.",
     "Only what you change becomes a correction. Rows may be sorted, filtered and deleted.",
     "subcategory, material, processes and country are chosen from lists: open the cell's list, or see the sheet Lists. Names work too.",
-    "The other columns are only shown. What you change in them is left out, and said when the file is read.",
+    "The other columns are only shown. What you change in them is left out, and a message says so when the file is read.",
     "To add or remove a line of a bill, give the product's whole bill: a file with the columns code, material, mass_kg and process, read by weighbridge bills FILE (on the dashboard and in the API: own bills).",
     "processes: in order, separated by semicolons; empty for none.",
     "country, electricity_kwh_per_kg and what follows: of the processes of the line, if you know it. One value for all of them, or one for each, separated by semicolons.",

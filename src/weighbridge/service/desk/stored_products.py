@@ -81,8 +81,9 @@ class StoredWeigher:
             raise InputError(f"{answered.code}: {error}") from error
 
     def with_what_else_moved(self, answered: AnsweredProduct, made: Cause) -> Cause:
-        """What a person did to the product, noting whether that alone moved the figure: weighed by
-        today's method and factors, the answers as they were give the figure as it was.
+        """`made`, what a person did to the product, with a note whether that alone changed the
+        figure. It did if the answers as they were before give the old figure also by today's method
+        and factors.
         """
         before = answered.detail["provenance"]
         table = f"{self.factors.name} {self.factors.version}"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Database
 
 FRESH_FOR_S: Final = 2.0
-"""How long the marks are used again."""
+"""How long marks that were read are reused."""
 
 
 @dataclass(frozen=True, slots=True)
