@@ -76,8 +76,8 @@ def _lines_replaced_by(
 ) -> list[int]:
     """The lines (from 0) that count by mass what the part counts by its own measure.
 
-    Chips beside a board whose factor leaves out its chips belong to the board and are no processor;
-    nor are chips that weigh more than `amount` processors can.
+    Chips count as processors only where no board of the bill lacks its own chips, and where they
+    weigh no more than `amount` processors can.
     """
     lines = [place for place, line in enumerate(bill.lines) if line.material in factor.replaces]
     if not factor.attribute.startswith(PROCESSORS):

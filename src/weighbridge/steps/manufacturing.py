@@ -238,7 +238,11 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
         stated = dict.fromkeys(self._given_use(one, number, bill, done) for one in value)
         for use in stated:
             if self._is_formed(use) or not self._is_for_family(use):
-                raise ImplausibleAnswer(f"{use.process} cannot be applied to {use.material}.")
+                raise ImplausibleAnswer(
+                    f"{use.process} cannot be applied to {use.material}: it is for other families of "
+                    "materials, or the material's factor already includes shaping. Leave it out, or "
+                    "choose another process."
+                )
         return replace(answer, uses=(*others, *stated))
 
     @override

@@ -71,7 +71,7 @@ async def _correct(
     """Store the changes; returns the figures computed with them, none if there are no changes."""
     reason = form.text("reason")
     if len(reason) > LONGEST_REASON or "\0" in reason:
-        raise InputError(f"A reason has at most {LONGEST_REASON:,} characters.")
+        raise InputError(f"A reason has at most {LONGEST_REASON:,} characters. Shorten it.")
     server = dashboard.server
     if not changes:
         return []

@@ -45,7 +45,9 @@ class PatientLook(Generic[T]):
         self._under_way: asyncio.Task[T] | None = None
 
     async def __call__(self) -> T:
-        """What `soon` gives; a caller for whom there is nothing waits for the new result."""
+        """The result that `soon` gives; if it gives none, the new result, as soon as there is
+        one.
+        """
         known = await self.soon()
         if known is not None:
             return known
