@@ -209,8 +209,8 @@ class _Sample:
 
 
 class _Sibling(NamedTuple):
-    """What tells, of those with one sharing key, whether a product may answer for another; a large
-    file has many.
+    """What decides which of the products with the same sharing key may get each other's answers.
+    Kept small, because a large file has many.
     """
 
     weight_kg: float | None

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses
 
 _SAME: Final = 1e-6
-"""By which share two masses may differ that are the same."""
+"""Masses, or shares of the whole, that differ by no more than this part of them count as the
+same.
+"""
 
 
 def by_people(
@@ -25,7 +27,9 @@ def by_people(
     models_bill: BillOfMaterials | None,
     models_processes: ManufacturingProcesses | None,
 ) -> ByPeople:
-    """What differs from the model's own answers; None: nobody corrected that one."""
+    """What in the bill and the processes differs from the model's own answers, and so comes from
+    people. An answer of the model is None where nobody corrected it.
+    """
     worked = set(processes.uses) - set(
         models_processes.uses if models_processes else processes.uses
     )

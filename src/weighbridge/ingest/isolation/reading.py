@@ -43,8 +43,8 @@ MOST_REQUESTS: Final = 100
 IDLE_S: Final = 30.0
 """How long a child without work is kept."""
 KEPT_ROWS: Final = 20_000
-"""A child ends with a file of more rows: after so many it has 140 MB, after a million 200, and its
-libraries keep most of that.
+"""A child that has read a file of more rows ends, because its libraries keep most of the memory:
+140 MB after so many rows, 200 MB after a million.
 """
 _MOST_PICTURES: Final = threading.BoundedSemaphore(2)
 

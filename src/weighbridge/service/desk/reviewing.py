@@ -50,7 +50,9 @@ if TYPE_CHECKING:
 __all__ = ["Filter", "Reviewed", "import_review", "write_for_review"]
 
 _DIGITS: Final = 12
-"""As many as anybody gives; those behind them say how computers add."""
+"""How many significant digits of a number are written: more than anybody gives, and fewer than show
+the rounding errors of sums.
+"""
 MOST_NAMED: Final = 100
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _NOT_COUNTED = ("dropped: ", "left out: ")
 _CHECK = ": check "
-"""What a note says that doubts a value which somebody gave: whoever corrects it reads that at
-once.
+"""Contained in each note that asks for a check of a value; whoever corrects the value is shown such
+notes at once.
 """
 
 
