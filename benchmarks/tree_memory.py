@@ -4,7 +4,7 @@
 
 Runs the command, and prints the peak of the sum with what each process had then, and for comparison
 the peaks of all processes added, whenever they came. Looks 20 times a second, from a process of its
-own. Sums resident memory: what two processes share (40 MB of Polars, for example) is counted twice,
+own. Sums resident memory: what two processes share (20 MB of libraries, in an import) counts twice,
 so the machine needs less than this. PostgreSQL is not counted.
 """
 
