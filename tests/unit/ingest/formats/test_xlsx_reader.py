@@ -270,6 +270,32 @@ def test_a_text_that_many_cells_share_is_read_into_each(good: Path) -> None:
     assert len(rejected) == 1_000
 
 
+@pytest.mark.parametrize("number", ["999", "x", "-1", "1.0", "123456789012", "00000000999", "²"])
+def test_a_cell_whose_shared_text_is_missing_is_no_other_text(
+    workbook: xlsxwriter.Workbook, path: Path, number: str
+) -> None:
+    """A damaged number was taken for that of the first text, or for an empty cell."""
+    sheet = workbook.add_worksheet()
+    sheet.write_row(0, 0, HEADER)
+    sheet.write_row(1, 0, ["A", "Chair", "Oak chair", "5 kg"])
+    sheet.write_row(2, 0, ["B", "Bowl", "Oak bowl", "2 kg"])
+    workbook.close()
+    with zipfile.ZipFile(path) as made:
+        xml = made.read("xl/worksheets/sheet1.xml")
+    for cell, text in (("D2", 7), ("B3", 9)):
+        place = f'<c r="{cell}" t="s"><v>'
+        assert f"{place}{text}</v>".encode() in xml
+        xml = xml.replace(f"{place}{text}</v>".encode(), f"{place}{number}</v>".encode())
+    repack(path, {"xl/worksheets/sheet1.xml": xml})
+    found = read_file(path)
+    (product,), (rejected,), (note,) = found.products, found.rejected, found.notes
+    missing = f'shared text "{number}", which the workbook does not have'
+    assert (product.code, product.weight_kg) == ("A", None)
+    assert missing in note.reason
+    assert (rejected.row, rejected.field) == (3, "name")
+    assert missing in rejected.reason
+
+
 CASES = {
     "00000": ("123", "00123"),
     "0000000000000": ("4006381333931", "4006381333931"),

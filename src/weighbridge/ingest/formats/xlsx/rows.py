@@ -158,8 +158,7 @@ class _Rows(XmlHandler):
         self._takes = False
         self._is_kept = False
         self._has_formula = self._has_value = self._is_aid = False
-        self._parts: list[str] = []
-        self._characters = 0
+        self._stored = ""
         self._filled = 0
         self._last = (0, 0)
         self._farthest = (0, 0)
@@ -203,10 +202,8 @@ class _Rows(XmlHandler):
 
     @override
     def text(self, text: str) -> None:
-        if self._takes:
-            self._characters += len(text)
-            if self._characters <= MAX_CELL_CHARACTERS:
-                self._parts.append(text)
+        if self._takes and len(self._stored) <= MAX_CELL_CHARACTERS:
+            self._stored += text
 
     def _begin_row(self, attributes: dict[str, str]) -> None:
         """Start a row with the number it says, or the next one; raises UnreadableFile if
@@ -238,8 +235,7 @@ class _Rows(XmlHandler):
         self._attributes = attributes
         self._is_kept = self._wanted is None or self._column in self._wanted
         self._has_formula = self._has_value = False
-        self._parts.clear()
-        self._characters = 0
+        self._stored = ""
 
     def _place(self, reference: str) -> int:
         """The column of a reference like "B7"."""
@@ -265,7 +261,7 @@ class _Rows(XmlHandler):
             self._last = number, self._column
         if not self._is_kept:
             return
-        if self._characters > MAX_CELL_CHARACTERS:
+        if len(self._stored) > MAX_CELL_CHARACTERS:
             cell: Cell | None = Cell(
                 None,
                 remark=f"the cell has more than {MAX_CELL_CHARACTERS:,} characters, which is all that Excel can hold; shorten it",
@@ -273,7 +269,7 @@ class _Rows(XmlHandler):
         else:
             cell = self._cells.make(
                 self._attributes,
-                "".join(self._parts),
+                self._stored,
                 has_formula=self._has_formula,
                 has_value=self._has_value,
             )
@@ -315,14 +311,7 @@ class _Cells:
         """The cell from its element's attributes and stored text; None for an empty one."""
         kind = attributes.get("t", "n")
         if kind == "s":
-            number = _digits_as_int(stored.strip())
-            text = self._texts[number] if stored and number < len(self._texts) else None
-            if text is not None and len(text) > MAX_CELL_CHARACTERS:
-                return Cell(
-                    None,
-                    remark=f"the cell has {len(text):,} characters, more than the {MAX_CELL_CHARACTERS:,} that Excel can hold; shorten it",
-                )
-            return Cell(text) if text else None
+            return self._cell_of_shared_text(stored.strip())
         if not stored:
             if has_formula and not (kind == "str" and has_value):
                 return Cell(None, kind="formula")
@@ -337,6 +326,25 @@ class _Cells:
         if kind == "d":
             return Cell(stored, kind="date")
         return self._cell_of_number(stored.strip(), attributes.get("s"))
+
+    def _cell_of_shared_text(self, stored: str) -> Cell | None:
+        """The cell of the shared text with this number; None for an empty one."""
+        if not stored:
+            return None
+        is_number = stored.isascii() and stored.isdigit() and len(stored) < 10
+        number = int(stored) if is_number else -1
+        if not 0 <= number < len(self._texts):
+            return Cell(
+                None,
+                remark=f"the cell refers to shared text {quote(stored)}, which the workbook does not have: it is damaged; open it in Excel, look at this cell, and save it again",
+            )
+        text = self._texts[number]
+        if len(text) > MAX_CELL_CHARACTERS:
+            return Cell(
+                None,
+                remark=f"the cell has {len(text):,} characters, more than the {MAX_CELL_CHARACTERS:,} that Excel can hold; shorten it",
+            )
+        return Cell(text) if text else None
 
     def _cell_of_number(self, stored: str, style: str | None) -> Cell:
         """The cell of a stored number: a date, or a number with the zeros or unit of its format.

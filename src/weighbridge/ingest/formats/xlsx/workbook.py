@@ -135,8 +135,8 @@ class SharedTexts(XmlHandler):
         return len(self._ends) - 1
 
     def __getitem__(self, number: int) -> str:
-        start, end = self._ends[number : number + 2]
-        return unescape(self._encoded[start:end].decode())
+        text = self._encoded[self._ends[number] : self._ends[number + 1]].decode()
+        return unescape(text) if "_x" in text else text
 
     def _begin_text(self, _: dict[str, str]) -> None:
         self._takes = not self._is_aid
