@@ -286,7 +286,7 @@ async def test_what_is_known_of_processes_counts_and_survives_new_answers(
         assert (stated.factor, stated.source) == (0.02, "Meter 2025")
         assert stated.emissions_kg_co2e == pytest.approx(stated.activity * 0.02)
         assert any("no process is listed for line 2" in note for note in after.notes)
-        assert any("manufacturing.lines.1.country" in note for note in after.notes)
+        assert any("country of line 1" in note for note in after.notes)
         again = await _give(running, tmp_path, KNOWN)
         assert (again.figures, again.unchanged) == ((), ("P-001",))
         await running.fetch("DELETE FROM answers")

@@ -10,11 +10,13 @@ from weighbridge.errors import ImplausibleAnswer
 from weighbridge.plain_text import counted
 
 if TYPE_CHECKING:
-    from weighbridge.domain.answers import BillOfMaterials
+    from weighbridge.domain.answers import BillOfMaterials, BomLine
     from weighbridge.domain.corrections import Path
 
 LINES: Final = "lines"
 """First part of the path to a line."""
+_BETWEEN: Final = "\n"
+"""Stands between material and part in an anchor."""
 
 
 def line_number(path: Path, bill: BillOfMaterials) -> int | None:
@@ -33,30 +35,48 @@ def line_number(path: Path, bill: BillOfMaterials) -> int | None:
 
 
 def line_anchor(path: Path, bill: BillOfMaterials) -> str | None:
-    """The material of the line that a path leads to; None if it leads to no single line.
+    """What the line is known by that a path leads to; None if it leads to no single line.
+
+    That is its material, and its part behind a line end where other lines have the material too.
 
     Raises ImplausibleAnswer when the bill has no such line.
     """
     number = line_number(path, bill)
-    return None if number is None else bill.lines[number - 1].material
+    if number is None:
+        return None
+    line = bill.lines[number - 1]
+    alike = [other for other in bill.lines if other.material == line.material]
+    same_part = [other for other in alike if _part(other) == _part(line)]
+    is_known_by_part = len(alike) > len(same_part) == 1 and _part(line)
+    return f"{line.material}{_BETWEEN}{line.component}" if is_known_by_part else line.material
 
 
 def relocated(path: Path, anchor: str | None, bill: BillOfMaterials) -> Path:
-    """The path with the number of the line that has the material `anchor`.
+    """The path with the number of the line that `anchor` is of (see `line_anchor`).
 
     `bill` is as the model gave it, or a person as a whole: corrections of single lines do not
-    change the order of its lines. The line at the number of the path is preferred.
+    change the order of its lines. Of lines that the anchor does not tell apart, the one at the
+    number of the path is preferred.
 
     Raises ImplausibleAnswer when no line, or more than one, can be meant.
     """
     if anchor is None:
         return path
-    place = int(path[1]) - 1
-    if place < len(bill.lines) and bill.lines[place].material == anchor:
+    material, _, part = anchor.partition(_BETWEEN)
+    found = [n for n, line in enumerate(bill.lines, start=1) if line.material == material]
+    if part and len(found) > 1:
+        found = [n for n in found if _part(bill.lines[n - 1]) == part.casefold()]
+    if int(path[1]) in found:
         return path
-    found = [n for n, line in enumerate(bill.lines, start=1) if line.material == anchor]
     if len(found) != 1:
+        of_part = f" ({part})" if part else ""
         raise ImplausibleAnswer(
-            f"line {path[1]} was {anchor}; the bill no longer has a single line of this material."
+            f"line {path[1]} was {material}{of_part}; the bill no longer has a single line of this "
+            "material."
         )
     return (path[0], str(found[0]), *path[2:])
+
+
+def _part(line: BomLine) -> str:
+    """What the line is in the product, in small letters; "" if nobody says."""
+    return line.component.casefold()

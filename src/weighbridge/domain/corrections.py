@@ -56,8 +56,8 @@ class Change:
 class Correction:
     """A change that was made: who, when, why, from what to what.
 
-    `anchor` is the material of the line that the path numbers: with it the line is found again when
-    a new answer has the lines in another order.
+    `anchor` is what the line is known by that the path numbers (`bill_lines.line_anchor`): with it
+    the line is found again when a new answer has the lines in another order.
     """
 
     id: int

@@ -45,6 +45,7 @@ GIVEN: dict[StepName, Answer] = {
     ),
     "packaging": Packaging(KINDS[0], 0.02, Confidence.HIGH),
 }
+NO_PROCESSES = ManufacturingProcesses((), Confidence.HIGH)
 AT = datetime(2026, 11, 27, tzinfo=UTC)
 
 
@@ -298,3 +299,38 @@ def test_a_note_on_a_correction_has_words_and_names_for_targets_and_keys(
     assert "by ana on 2026-11-27" in note
     assert "_" not in note, note
     assert ".lines." not in note
+
+
+TWO_OF_A_KIND = (
+    BomLine("pp_resin", 0.3, "shell"),
+    BomLine("stainless_304", 0.1, "clip"),
+    BomLine("pp_resin", 0.1, "lid"),
+)
+
+
+@drawn(order=st.permutations(range(3)), at=st.sampled_from((1, 2, 3)))
+def test_a_correction_stays_with_its_line_in_any_order_of_the_bill(
+    order: list[int], at: int
+) -> None:
+    bill = BillOfMaterials(TWO_OF_A_KIND, 0.5, False, True, Confidence.HIGH)
+    given = {**GIVEN, "bill_of_materials": bill, "manufacturing": NO_PROCESSES}
+    change = read_change(f"bill_of_materials.lines.{at}.material", "abs_resin")
+    made = make_change(BOTTLE, given, (), change, STEPS_MADE, FACTORS)
+    stored = Correction(1, change, made.anchor, made.before, made.after, "ana", "", AT)
+    turned = replace(bill, lines=tuple(TWO_OF_A_KIND[place] for place in order))
+    lines = _bill(stored, given={**given, "bill_of_materials": turned}).lines
+    (moved,) = [line for line in lines if line.material == "abs_resin"]
+    assert moved.component == TWO_OF_A_KIND[at - 1].component
+
+
+def test_a_correction_of_a_part_that_is_gone_is_not_put_on_another() -> None:
+    bill = BillOfMaterials(TWO_OF_A_KIND, 0.5, False, True, Confidence.HIGH)
+    given = {**GIVEN, "bill_of_materials": bill, "manufacturing": NO_PROCESSES}
+    change = read_change("bill_of_materials.lines.1.material", "abs_resin")
+    made = make_change(BOTTLE, given, (), change, STEPS_MADE, FACTORS)
+    stored = Correction(1, change, made.anchor, made.before, made.after, "ana", "", AT)
+    others = tuple(line._replace(component=f"other {line.component}") for line in bill.lines)
+    renamed = {**given, "bill_of_materials": replace(bill, lines=others)}
+    result = corrected(BOTTLE, renamed, [stored], STEPS_MADE)
+    assert _bill(stored, given=renamed).lines == others
+    assert "was pp_resin (shell)" in result.notes[0]
