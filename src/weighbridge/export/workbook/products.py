@@ -36,9 +36,11 @@ _PRINTED: Final = {
     "simulated": 11,
     "notes": 62,
 }
-"""The columns that are printed, in this order, and their widths. The others follow behind them."""
+"""The columns that are printed, in this order, and their widths. All other columns come after
+them.
+"""
 _WRAPPED: Final = frozenset({"name", "category", "subcategory", "notes"})
-"""The columns whose text goes on in a second line where it does not fit."""
+"""The columns whose text is wrapped into further lines if it does not fit."""
 _SMALL_PRINT: Final = ("proxy for ", "left out: ")
 
 

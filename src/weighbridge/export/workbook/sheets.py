@@ -27,7 +27,9 @@ _KILOTONNES_FROM_KG: Final = 100_000
 _FILL: Final = "#E7EEF0"
 _RIGHT: Final[dict[str, Any]] = {"align": "right", "indent": 1}
 _LEFT: Final[dict[str, Any]] = {"align": "left", "indent": 1}
-"""Spreadsheets indent only what is aligned; without it text touches the number before it."""
+"""The format of cells with text; `_RIGHT` is that of numbers. Without the indent, a text touches
+the number in the cell before it, and spreadsheets indent only what has an alignment.
+"""
 _LINE_POINTS: Final = 15
 _MOST_LINES: Final = 12
 

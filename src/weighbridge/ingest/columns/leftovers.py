@@ -60,7 +60,8 @@ def unused_columns(columns: ColumnMap) -> tuple[UnusedColumn, ...]:
 def _reminds_of(header: str, columns: ColumnMap) -> Field | None:
     """The field that the header may be meant for; a unit of mass alone reminds of a weight.
 
-    The headers of code and name, once more, are those of a second table beside the first.
+    If the headers of code and name occur once more, a second table stands beside the first, and its
+    header of codes may be meant for the code.
     """
     own = (columns.header(Field.CODE), columns.header(Field.NAME))
     if header == own[0] and columns.headers.count(own[1] or "") > 1:

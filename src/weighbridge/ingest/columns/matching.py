@@ -174,7 +174,7 @@ def match_columns(headers: Sequence[str], wanted: Wanted) -> ColumnMap:
 def _candidates(read: Sequence[Header], shop: Shop | None) -> dict[Field, list[int]]:
     """For each field the columns that may hold it, the best first.
 
-    Those of a second table beside the first hold nothing of it.
+    Columns of a second table beside the first are left out.
     """
     found: dict[Field, list[tuple[int, int, int]]] = {}
     for position, header in enumerate(read):

@@ -24,7 +24,7 @@ INHERITED: Final = (
     Field.COUNTRY,
     Field.MATERIALS,
 )
-"""What every variant takes over from its parent where its own row says nothing."""
+"""The fields that a variant takes over from its parent where its own row is empty."""
 _LEARNED: Final = (*INHERITED, Field.WEIGHT, Field.GROSS_WEIGHT, Field.WEIGHT_UNIT)
 
 
@@ -84,8 +84,8 @@ class Parents:
         return replace(raw, frame=pl.DataFrame(records, schema=raw.frame.schema))
 
     def fill_texts(self, raw: RawChunk) -> RawChunk:
-        """The chunk with empty names and descriptions of variants filled, and with them what else
-        these rows leave empty, except weights: for files of no known program.
+        """For files of no known program: the chunk with rows of variants that lack a name or
+        description filled from their parents, also in other empty cells except weights.
 
         Every other row stays as it is.
         """

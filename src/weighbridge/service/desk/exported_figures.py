@@ -47,9 +47,11 @@ _SAID: Final = {
     "bill": "the bill of materials",
     "processes": "the processes",
 }
-"""Columns that are given as causes by these words alone."""
+"""Columns of which a difference is given as a cause by these words, without the values."""
 _KEYS: Final = re.compile(rf"{CORRECTED}[a-z_]+\.")
-"""How notes on corrections began that gave targets and keys for words."""
+"""Matches a note on a correction from an earlier version, which named the value by its target and
+keys instead of by words.
+"""
 UNSTATED: Final = "nothing that the files state"
 
 
@@ -183,8 +185,8 @@ def _corrections(row: Mapping[str, Any]) -> set[str]:
 
 
 def _is_corrected_otherwise(old: set[str], new: set[str]) -> bool:
-    """Whether two sets of notes name other corrections: who made one, when and why is the same in
-    words and in keys.
+    """Whether two sets of notes are about different corrections. A note with words is compared with
+    one with keys by what both say alike: who made the correction, when and why.
     """
     keys = [any(map(_KEYS.match, notes)) for notes in (old, new)]
     if keys[0] == keys[1] or not (old and new):
