@@ -262,7 +262,7 @@ class Survey:
         """The question which sign is decimal, with one of the column's own numbers as example."""
         header = self._header(name)
         shown = column.doubtful[0].strip() if column.doubtful else "1.500"
-        sign = "." if column.evidence.doubtful_points else ","
+        sign = "." if "." in shown else ","
         digits = next((part for part in shown.split() if sign in part), shown)
         return Doubt(
             name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING, Final
 
 import ftfy
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
 _MOJIBAKE: Final = r"[ÂÃÄÅâãЂЃР°С€вЂ�][^\x00-\x7f]|[ÃÂ][ -/:-@]"
 """Characters that wrongly decoded UTF-8 contains; only texts with one are given to ftfy."""
 _LIKE_A_DATE: Final = (
-    r"^(?:[0-9]{1,2}[-. ](?i:jan|feb|mar|mär|mrz|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-z]{0,6}\.?(?:[- ][0-9]{2,4})?"
+    r"^(?:[0-9]{1,2}(?:[-. ]|\. )(?i:jan|feb|mar|mär|mrz|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-z]{0,6}\.?(?:[- ][0-9]{2,4})?"
     r"|(?i:jan|feb|mar|mär|mrz|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[-. ][0-9]{2,4}"
     r"|(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?: [0-9:]{5,8})?|[0-3]?[0-9][./][01]?[0-9][./](?:19|20)[0-9]{2})$"
 )
+_UNSEEN: Final = r"[\x{ad}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}\x{feff}]"
+_ODD_CODE: Final = rf"{_UNSEEN}|^[0-9]{{4,}}[.,]0$|^(?i:null|nil|none|nan|undefined|n/a|n\.a\.|unknown|unbekannt|[-–—?.]+)$"
+_DIGITS: Final = frozenset("0123456789")
 _MANY: Final = 0.5
 """If a larger share of a chunk's codes look like dates, that is no accident, and they get no note.
 """
@@ -132,7 +136,32 @@ class NoteBook:
                 self._note_rows(
                     name, cells.replace_strict(reasons, default=None, return_dtype=pl.String), cells
                 )
+        self._note_doubtful_codes()
+
+    def add_broken_names(self, broken: pl.Series) -> None:
+        """Note names that were written over several lines: their line breaks became spaces."""
+        if broken.any():
+            reason = (
+                "the name was written over several lines or with a tab; read with spaces instead"
+            )
+            problems = pl.DataFrame({"broken": broken}).select(
+                pl.when("broken").then(pl.lit(reason))
+            )
+            self._note_rows(Field.NAME, problems.to_series(), self._good[Field.NAME])
+
+    def _note_doubtful_codes(self) -> None:
+        """Note codes that are not what they seem: some that look like dates, others with characters
+        that nobody sees, with the end of a fraction, or a word for no value.
+        """
         codes = self._good[Field.CODE]
+        odd = codes.filter(codes.str.contains(_ODD_CODE)).unique()
+        if odd.len():
+            odd_reasons = {code: _odd_code_reason(code) for code in odd}
+            self._note_rows(
+                Field.CODE,
+                codes.replace_strict(odd_reasons, default=None, return_dtype=pl.String),
+                codes,
+            )
         dates = codes.str.contains(_LIKE_A_DATE)
         if dates.any() and (dates.sum() or 0) <= max(1, _MANY * codes.len()):
             reasons = {code: _date_reason(code) for code in codes.filter(dates)}
@@ -182,3 +211,14 @@ def _mojibake_reason(text: str) -> str:
 
 def _date_reason(code: str) -> str:
     return f"{quote(code)} looks like a date; if a spreadsheet has turned the code into one, export the column as text"
+
+
+def _odd_code_reason(code: str) -> str:
+    """What is odd about a code that _ODD_CODE matches, and what to do."""
+    if code[0] in _DIGITS and code[-2:] in (".0", ",0"):
+        return f"{quote(code)} ends as a program writes whole numbers that it took for fractions; if the code does not, export the column as text"
+    if len(code) > 1 and any(unicodedata.category(c) == "Cf" for c in code):
+        return f"{quote(code)} contains a character that cannot be seen; remove it, or the code will not be found without it"
+    return (
+        f"{quote(code)} was taken as the code; if it stands for no value, give the product a code"
+    )

@@ -32,8 +32,13 @@ HTTP_URL: Final = r"^(?i:https?)://(?:[^\s/?#@:\\\[\]\"<>]+|\[[0-9A-Fa-f:.]+\])(
 _URL: Final = re.compile(HTTP_URL)
 _HTTP_WITH_USER: Final = re.compile(r"(?i:https?)://[^/?#]*@")
 _OTHER_ADDRESS: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]+:|//)")
+_INLINE: Final = re.compile(r"\s*data:", re.IGNORECASE)
+_INLINE_REASON: Final = (
+    "the picture itself stands in the cell (data:…); save it as a file beside the catalogue, or "
+    "write its http(s) address"
+)
 _SEVERAL: Final = re.compile(
-    r"[|;\n]|,\s*(?=https?://)|\s(?=https?://)|,\s*(?=[^\s,]+\.(?:jpe?g|png|webp|gif)\b)",
+    r"[|;\n]|::(?=https?://)|,\s*(?=https?://)|\s(?=https?://)|,\s*(?=[^\s,]+\.(?:jpe?g|png|webp|gif)\b)",
     re.IGNORECASE,
 )
 
@@ -49,7 +54,7 @@ def read_pictures(
     plain = (
         cells.str.contains(HTTP_URL)
         & (cells.str.len_bytes() <= limit)
-        & ~cells.str.contains(r",https?://|[|;]https?://")
+        & ~cells.str.contains(r",https?://|[|;]https?://|::https?://|[,;|]$")
     )
     files: dict[str, PictureFile] = {}
 
@@ -58,7 +63,9 @@ def read_pictures(
         placeholder = placeholder_note(cell)
         if placeholder is not None:
             return None, placeholder or None
-        parts = listed_texts(cell) or [part.strip() for part in _SEVERAL.split(cell)]
+        if _INLINE.match(cell):
+            return None, _INLINE_REASON
+        parts = listed_texts(cell) or [part.strip(" ,") for part in _SEVERAL.split(cell)]
         cleaned = (part for part in parts if part and placeholder_note(part) is None)
         named = tuple(dict.fromkeys(cleaned)) or (cell,)
         used, problems = _usable_pictures(named, limit, folder, files)

@@ -39,7 +39,9 @@ class Check:
 
 CONTROL: Final = r"[\p{Cc}\x{FFFD}]"
 CONTROL_BUT_LAYOUT: Final = r"[\p{Cc}\x{FFFD}&&[^\t\n]]"
-_SCIENTIFIC: Final = r"^[0-9][.,][0-9]+[eE]\+[0-9]{1,3}$"
+_SCIENTIFIC: Final = r"^[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{1,3}$"
+_EMPTY_MARKUP: Final = r"(?i)^(?:\s|&nbsp;|&#160;|\x{200b}|\x{feff}|</?(?:p|br|div|span|b|i|u|em|strong|font|ul|ol|li|h[1-6]|section|table|tbody|tr|td)\b[^<>]*>)+$"
+_LONGEST_EMPTY_MARKUP: Final = 300
 
 
 def checks(limits: FieldLimits) -> list[Check]:
@@ -106,6 +108,15 @@ def null_expression(name: str) -> pl.Expr:
     column = pl.col(name)
     short = column.str.len_bytes() < 12
     return pl.when(~(short & column.str.to_lowercase().is_in([*DUMPED_NULLS]))).then(column)
+
+
+def without_empty_markup(name: str) -> pl.Expr:
+    """The column with null for markup around nothing, as editors of shops leave it:
+    `<p>&nbsp;</p>`.
+    """
+    column = pl.col(name)
+    may_be = column.str.starts_with("<") & (column.str.len_bytes() < _LONGEST_EMPTY_MARKUP)
+    return pl.when(~(may_be & column.str.contains(_EMPTY_MARKUP))).then(column)
 
 
 def explain(

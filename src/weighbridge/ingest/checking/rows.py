@@ -16,7 +16,12 @@ from weighbridge.ingest.checking.chunks import PRODUCT_SCHEMA, CheckedChunk
 from weighbridge.ingest.checking.notes import NoteBook
 from weighbridge.ingest.checking.optional import read_countries, read_masses
 from weighbridge.ingest.checking.pictures import BETWEEN_PICTURES, further_as_json, read_pictures
-from weighbridge.ingest.checking.required import checks, explain, null_expression
+from weighbridge.ingest.checking.required import (
+    checks,
+    explain,
+    null_expression,
+    without_empty_markup,
+)
 from weighbridge.ingest.columns.fields import REQUIRED, Field
 from weighbridge.ingest.columns.matching import fallback
 
@@ -36,6 +41,10 @@ _OPTIONAL: Final = {
 }
 
 
+_BREAKS: Final = r"[ \t]*[\t\n\r\x0b\x0c\x{85}\x{2028}\x{2029}]\s*"
+_BROKEN: Final = "name was broken"
+
+
 def check_rows(raw: RawChunk, rules: RowRules) -> CheckedChunk:
     """The products, rejected rows and notes of a chunk."""
     frame, taken_from = _tidy(raw)
@@ -50,6 +59,7 @@ def check_rows(raw: RawChunk, rules: RowRules) -> CheckedChunk:
     if taken_from:
         notes.add_fallbacks(taken_from)
     notes.add_doubtful_texts()
+    notes.add_broken_names(good[_BROKEN])
     notes.add_hidden()
     products, files = _products(good, raw, rules, notes)
     given = {_OPTIONAL[name] for name in _OPTIONAL if name in raw.columns.positions}
@@ -108,6 +118,7 @@ def _tidy(raw: RawChunk) -> tuple[pl.DataFrame, tuple[Field, ...]]:
     Outer white space is removed, empty cells are null, and line breaks are of one kind. Where a
     field that has further columns is empty, the first of these that is filled is taken, and its
     number stands in the column `…_from`; further columns of pictures are joined to the first.
+    Line breaks and tabs in names become spaces; the column _BROKEN says where.
     """
     frame = raw.frame
     texts = [name for name in frame.columns if name != ROW]
@@ -123,6 +134,11 @@ def _tidy(raw: RawChunk) -> tuple[pl.DataFrame, tuple[Field, ...]]:
     frame = frame.with_columns(
         null_expression(name).alias(name) for name in texts if name.partition("+")[0] in REQUIRED
     )
+    frame = frame.with_columns(
+        without_empty_markup(name).alias(name)
+        for name in texts
+        if name.partition("+")[0] == Field.DESCRIPTION
+    )
     used = tuple(name for name in raw.columns.fallbacks if name is not Field.IMAGE)
     if more := raw.columns.fallbacks.get(Field.IMAGE):
         cells = [Field.IMAGE, *(fallback(Field.IMAGE, i + 1) for i in range(len(more)))]
@@ -137,6 +153,10 @@ def _tidy(raw: RawChunk) -> tuple[pl.DataFrame, tuple[Field, ...]]:
         frame = frame.with_columns(
             pl.coalesce(columns).alias(name), pl.coalesce(which).alias(f"{name}_from")
         )
+    broken = frame[Field.NAME].str.contains(_BREAKS)
+    frame = frame.with_columns(broken.alias(_BROKEN))
+    if broken.any():
+        frame = frame.with_columns(pl.col(Field.NAME).str.replace_all(_BREAKS, " "))
     if frame[Field.DESCRIPTION].str.contains("\r", literal=True).any():
         unix = pl.col(Field.DESCRIPTION).str.replace_many(
             ["\r\n", "\r"], ["\n", "\n"], leftmost=True

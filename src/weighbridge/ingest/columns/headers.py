@@ -295,7 +295,13 @@ def split_words(text: str) -> list[str]:
     plain = unicodedata.normalize("NFKC", text)
     spaced = re.sub(r"(?<=[a-zа-я])(?=[A-ZА-Я])", " ", plain)
     spaced = re.sub(r"(?<=[\u3040-\u9fff\uac00-\ud7af])(?=[A-Za-z])", " ", spaced)  # 碳足迹kgCO2e
-    return re.sub(r"[^\w]|_", " ", spaced.casefold()).split()
+    letters = (c if c.isalnum() or unicodedata.combining(c) else _mark_or_space(c) for c in spaced)
+    return "".join(letters).casefold().split()
+
+
+def _mark_or_space(character: str) -> str:
+    """A sign that belongs to the letter before it, as vowels do in Thai and Hindi; else a space."""
+    return character if unicodedata.category(character) in ("Mn", "Mc") else " "
 
 
 def only_qualifies(word: str) -> bool:

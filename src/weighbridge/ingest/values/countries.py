@@ -65,6 +65,7 @@ _LANGUAGES: Final = [
     "ca",
 ]
 _MORE_NAMES: Final[Mapping[str, str]] = {
+    "weißrussland": "BY", "weissrussland": "BY", "bangla desh": "BD", "lybien": "LY", "r.o.c.": "TW", "ceylon": "LK", "west germany": "DE",
     "uk": "GB", "u.k.": "GB", "great britain": "GB", "britain": "GB", "england": "GB", "scotland": "GB", "wales": "GB",
     "northern ireland": "GB", "united kingdom of great britain and northern ireland": "GB", "el": "GR", "hellas": "GR",
     "usa": "US", "u.s.a.": "US", "u.s.": "US", "us of a": "US", "america": "US", "united states of america": "US", "états-unis d'amérique": "US",
@@ -108,6 +109,7 @@ _MADE_IN: Final = re.compile(
 _CODE_AND_NAME: Final = re.compile(
     r"(?P<first>[^\-–—:()|]+?)\s*(?:[-–—:|]\s*(?P<second>.+)|\((?P<inner>[^()]+)\))"
 )
+_CODE_FIRST: Final = re.compile(r"^[\[(]([A-Za-z]{2,3})[\])]\s*(?=\S)")
 _SHORT: Final = {
     "rep": ("republic", "república", "republik", "république", "repubblica", "republika"),
     "n": ("north",), "s": ("south",), "st": ("saint",), "fed": ("federation",), "dem": ("democratic",),
@@ -148,6 +150,9 @@ def read_country(text: str) -> CountryReading:
     if found:
         return CountryReading(found)
     parts = [part for part in _SEVERAL.split(_plain(cell)) if part]
+    codes = {_code_of(part) or part for part in parts}
+    if len(parts) > 1 and len(codes) == 1 and _code_of(parts[0]):  # "IT / Italy"
+        return CountryReading(codes.pop())
     if len(parts) > 1 and all(_code_of(part) or part in _REGIONS for part in parts):
         return CountryReading(
             problem=f"{quote(cell)} names several countries; the origin counts as unknown. Write the one where it is made"
@@ -163,6 +168,7 @@ def _code_among_other_words(cell: str) -> str | None:
     `Made in China`, `CN - China`, `China (CN)`, `GB-ENG`, `Shenzhen, China`, a flag.
     """
     bare = _MADE_IN.sub("", cell).strip(" .,;:").replace("_", "-")
+    bare = _CODE_FIRST.sub(r"\1 - ", bare)
     for one in (_plain(bare), _MADE.sub("", _plain(bare)), *_spelled_out(_plain(bare))):
         if found := _code_of(one):
             return found
