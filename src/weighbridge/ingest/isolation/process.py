@@ -31,6 +31,9 @@ _FRUGAL: Final = {"POLARS_MAX_THREADS": "2"}
 _TAIL_BYTES: Final = 4_000
 _END_S: Final = 10.0
 _REMEDY: Final = "It is damaged, or made to do harm. Save the table again as CSV."
+_KILLED: Final = (
+    "The system does so when memory runs out. Free some and try again; the file may be in order."
+)
 _TOO_SLOW: Final = (
     "It is damaged, or made to do harm, or this computer was too busy. Try again when it is not, "
     "or save the table again as CSV."
@@ -121,6 +124,8 @@ class ReaderProcess:
             return (
                 f"Reading it got no further for {limits.silence_s:g} s{self._place()}. {_TOO_SLOW}"
             )
+        if code == -getattr(signal, "SIGKILL", 0):
+            return f"The process that read it was killed{self._place()}. {_KILLED}"
         self._said.seek(0)
         said = self._said.read()[-_TAIL_BYTES:]
         if b"memory allocation" in said or b"MemoryError" in said or b"out of memory" in said:
