@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _LONGEST_WORD: Final = 40
+_RULE: Final = re.compile(
+    r"[\[(](?:[-–—%]|[^\W\d_]{1,8}[²³23]?)[\])]$"
+    r"|(?:required|optional|mandatory|pflicht(?:feld|angabe)?|obligatoire|facultatif|optionnel|obligatorio|opcional"
+    r"|obbligatorio|facoltativo|verplicht|optioneel|wymagane|opcjonalne|obligatoriskt?|valgfri|valfri)\b",
+    re.IGNORECASE,
+)
+"""What a template says of a column in the row below its header."""
 _SURELY_HEADERS: Final = 3
 
 
@@ -88,7 +96,8 @@ def _continues_header(row: Sequence[str], columns: ColumnMap) -> bool:
         for name in REQUIRED
         if name in columns.positions
     ):
-        return len(filled) > 1 and all(map(_says_what_a_column_holds, filled))
+        told = [cell for cell in filled if cell.strip("-–—")]
+        return len(filled) > 1 and bool(told) and all(map(_says_what_a_column_holds, told))
     return bool(filled) and all(
         len(cell) <= _LONGEST_WORD and not any(map(str.isdigit, cell.replace("2", "")))
         for cell in filled
@@ -96,8 +105,8 @@ def _continues_header(row: Sequence[str], columns: ColumnMap) -> bool:
 
 
 def _says_what_a_column_holds(cell: str) -> bool:
-    """A type or a unit: (text), required, [g], EUR."""
-    return normalise(cell) in TYPES or _is_unit(cell)
+    """A type, a unit or a rule: (text), [g], [-], EUR, "Required, max. 200 characters"."""
+    return normalise(cell) in TYPES or _RULE.match(cell) is not None or _is_unit(cell)
 
 
 def _is_unit(cell: str) -> bool:
@@ -152,6 +161,8 @@ def _join_cells(above: str, below: str, *, only_above: bool) -> str:
     """
     if not above or not below or above == below:
         return below or (above if only_above else "")
+    if not below.strip("[]() -–—"):
+        return above
     if _is_unit(below):
         return f"{above} ({below.strip('()[]')})"
     if not only_above and read_header(below).keys and count_known([below]):

@@ -140,6 +140,8 @@ def _text(value: object, name: str) -> str | None:
             return unambiguous(value) if name in _NUMBERS else value
         case None | str():
             return value
+        case False if name.partition("+")[0] not in _NUMBERS:
+            return None  # how Odoo and PHP write an empty text
         case bool():
             return "true" if value else "false"
         case int():

@@ -4,6 +4,7 @@ attributes.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -18,6 +19,9 @@ VARIANT_MARKS: Final = r"^\s*\[[A-Z]{1,3}\]"
 """BigCommerce writes the options of a SKU row into its name: `[RT]Size=Small`."""
 _MATERIAL_PAIR: Final = (
     r"(?i)(?:^|,)(?:materials?|composition|fabric|material_composition)=\"?([^,\"]+)"
+)
+_ORIGIN_PAIR: Final = (
+    r"(?i)(?:^|,)(?:country_of_manufacture|country_of_origin|made_in)=\"?([^,\"]+)"
 )
 
 
@@ -89,13 +93,20 @@ def with_materials(raw: RawChunk) -> RawChunk:
 
 
 def with_magento_attributes(raw: RawChunk) -> RawChunk:
-    """The chunk with the materials that Magento's `additional_attributes` name.
+    """The chunk with the materials that Magento's `additional_attributes` name, and the origin
+    where its own column is empty.
 
-    "color=Red,material=Cotton".
+    "color=Red,material=Cotton,country_of_manufacture=China".
     """
     if "attributes" not in raw.frame.columns:
         return raw
     found = pl.col("attributes").str.extract(_MATERIAL_PAIR, 1)
+    origin = pl.col("attributes").str.extract(_ORIGIN_PAIR, 1)
+    if Field.COUNTRY in raw.frame.columns:
+        filled = pl.coalesce(or_null(Field.COUNTRY), origin).alias(Field.COUNTRY)
+        raw = replace(raw, frame=raw.frame.with_columns(filled))
+    else:
+        raw = with_column(raw, Field.COUNTRY, origin, "attributes")
     return with_column(raw, Field.MATERIALS, found, "attributes")
 
 

@@ -13,9 +13,12 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final
 
+from weighbridge.ingest.values.currencies import CURRENCY_SIGNS, currencies
 from weighbridge.ingest.values.units import UNIT_NAMES
 
 _BUILT_IN_DATES: Final = frozenset([*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)])
+_BUILT_IN_PERCENTS: Final = frozenset([9, 10])
+_CURRENCY: Final = re.compile(r"\[\$([^\]-]+)(?:-[^\]]*)?\]")
 _BUILT_IN: Final = {1: "0", 2: "0.00"}
 _UNSAID: Final = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]', re.IGNORECASE)
 _WRITTEN: Final = re.compile(r'"([^"]*)"|\\(.)')
@@ -35,6 +38,8 @@ class NumberFormat:
     is_date: bool = False
     pattern: str | None = None
     unit: str | None = None  # of mass, that the format writes behind the number: 0.0" kg"
+    currency: str | None = None  # that the format writes beside the number: 0.00 €
+    is_percent: bool = False  # it shows 0.3 as 30 %
     thousands: int = 0  # how many times it divides by a thousand: 0.0," t" shows 250 as 0.3 t
 
 
@@ -44,14 +49,42 @@ PLAIN: Final = NumberFormat()
 def number_format(number: int, code: str | None) -> NumberFormat:
     """The number format of this id; `code` is its format code, None for a built-in one."""
     if code is None:
-        return NumberFormat(number in _BUILT_IN_DATES, _BUILT_IN.get(number))
+        return NumberFormat(
+            number in _BUILT_IN_DATES,
+            _BUILT_IN.get(number),
+            is_percent=number in _BUILT_IN_PERCENTS,
+        )
     first = code.partition(";")[0]
     if _DATE_LETTERS.search(_UNSAID.sub("", first).replace("General", "")):
         return NumberFormat(is_date=True)
     written = "".join(quoted or escaped for quoted, escaped in _WRITTEN.findall(first)).strip()
     unit = written if written.casefold() in UNIT_NAMES else None
-    scaled = _SCALED.search(_UNSAID.sub("", first))
-    return NumberFormat(pattern=first, unit=unit, thousands=len(scaled[1]) if scaled else 0)
+    bare = _UNSAID.sub("", first)
+    scaled = _SCALED.search(bare)
+    return NumberFormat(
+        pattern=first,
+        unit=unit,
+        currency=_currency(first, written),
+        is_percent="%" in bare,
+        thousands=len(scaled[1]) if scaled else 0,
+    )
+
+
+def _currency(pattern: str, written: str) -> str | None:
+    """The code of the currency that a format writes: `[$€-407]`, `"EUR"`, a bare sign."""
+    match = _CURRENCY.search(pattern)
+    told = match[1].strip() if match else written or _UNSAID.sub("", pattern)
+    if told.upper() in currencies():
+        return told.upper()
+    return next((code for sign, code in CURRENCY_SIGNS.items() if sign in told), None)
+
+
+def as_percent(stored: str) -> str:
+    """A stored share as percentage: 0.3 is "30 %"."""
+    try:
+        return f"{plain_number(str(Decimal(stored).scaleb(2)))} %"
+    except InvalidOperation:
+        return stored
 
 
 def plain_number(stored: str) -> str:

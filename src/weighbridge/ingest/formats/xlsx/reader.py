@@ -275,11 +275,13 @@ class _Chunk:
         for name, position in self._columns.items():
             cell = row.cells.get(position)
             text = None
-            if cell is not None:
+            if cell is not None and not _is_empty_text(name, cell):
                 text = cell.exact if name == Field.CODE and cell.exact else cell.text
                 if name in self._stored and cell.number is not None:
                     self._stored[name].add(row.number)
                     text = _unmistakable(text)
+                    if name == Field.PRICE and cell.currency:
+                        text = f"{text} {cell.currency}"
                 self.characters += len(text or "")
                 if cell.kind or cell.remark:
                     self._add_remark(name, cell, position, row.number)
@@ -310,6 +312,15 @@ def _unmistakable(text: str | None) -> str | None:
     """
     number, space, unit = (text or "").partition(" ")
     return f"{unambiguous(number)}{space}{unit}" or None
+
+
+def _is_empty_text(name: str, cell: Cell) -> bool:
+    """Whether a cell says FALSE where a text is wanted: so Odoo writes that there is none.
+
+    Not in the column of codes, where Excel may have turned a code into it.
+    """
+    is_text = name not in _NUMBERS and name.partition("+")[0] != Field.CODE
+    return cell.kind == "logical value" and cell.text == "FALSE" and is_text
 
 
 def _remark(name: str, cell: Cell, place: str) -> str | None:

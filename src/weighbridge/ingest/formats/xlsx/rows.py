@@ -17,6 +17,7 @@ from weighbridge.errors import UnreadableFile
 from weighbridge.ingest.formats.xlsx.numbers import (
     MAX_WHOLE_DIGITS,
     PLAIN,
+    as_percent,
     in_thousands,
     plain_number,
     shown_date,
@@ -51,7 +52,8 @@ class Cell:
 
     `exact` is a number with the zeros that its format adds, as a product code needs them. `kind`
     says what the cell holds if that is not a plain text or number. `remark` says what is wrong with
-    it. `number` is a stored number without the unit that its format adds.
+    it. `number` is a stored number without the unit that its format adds; `currency` is the code of
+    the currency that the format adds.
     """
 
     text: str | None
@@ -59,6 +61,7 @@ class Cell:
     kind: str = ""
     remark: str | None = None
     number: str | None = None
+    currency: str | None = None
 
 
 @dataclass(slots=True)
@@ -361,6 +364,8 @@ class _Cells:
         if text.isdigit() and len(text) > MAX_WHOLE_DIGITS:
             return Cell(text, kind="long number")
         shown = shown_number(stored, shape.pattern) if shape.pattern else None
+        if shape.is_percent:
+            return Cell(as_percent(stored), shown, number=text)
         if shape.unit:
             return Cell(f"{in_thousands(stored, shape.thousands)} {shape.unit}", shown, number=text)
-        return Cell(text, shown, number=text)
+        return Cell(text, shown, number=text, currency=shape.currency)
