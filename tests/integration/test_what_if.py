@@ -98,6 +98,8 @@ async def test_what_cannot_be_supposed_is_refused_with_the_reason(
         await _completed(running)
         with pytest.raises(InputError, match=r"has copper.* They have: aluminium_primary"):
             await _what_if(running, materials={_copper(running): "aluminium_recycled"})
+        with pytest.raises(InputError, match=r"explain CODE.*a whole family is one of aluminium"):
+            await _what_if(running, materials={"qqqq": "pp_resin"})
         with pytest.raises(InputError, match=r"no material 'aluminum recycld'.*Did you mean"):
             await _what_if(running, materials={"virgin aluminium": "aluminum recycld"})
         with pytest.raises(InputError, match="'Atlantis' is not a known country"):

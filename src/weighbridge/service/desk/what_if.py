@@ -24,7 +24,7 @@ from weighbridge.service.desk.correcting import refuse_unanswered
 from weighbridge.service.desk.stored_products import StoredWeigher
 from weighbridge.store import corrections
 from weighbridge.weighing.correcting import NOT_APPLIED, corrected
-from weighbridge.weighing.near_matches import did_you_mean, find_key
+from weighbridge.weighing.near_matches import WHOLE_LIST, did_you_mean, find_key
 from weighbridge.weighing.understanding import said_of
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 _PORTION: Final = 500
 _MOST_NOTES: Final = 5
+_OF_BILLS: Final = (
+    " `weighbridge explain CODE` shows the materials of a product's bill; a whole family is one of"
+)
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -158,7 +161,8 @@ class _Supposing:
         self._materials: dict[str, str] = {}
         taken: dict[str, str] = {}
         for old, new in supposed.materials.items():
-            before, after = _key_of(old, names | families), _key_of(new, names)
+            before = _key_of(old, names | families, f"{_OF_BILLS} {listed(sorted(families), 60)}.")
+            after = _key_of(new, names)
             self._materials[before] = after
             taken |= {text: key for text, key in ((old, before), (new, after)) if text != key}
         self.notes = said_of(taken)
@@ -268,12 +272,15 @@ def _new_notes(before: Footprint, after: Footprint) -> tuple[str, ...]:
     return tuple([*refused, *(note for note in notes if note not in refused)][:_MOST_NOTES])
 
 
-def _key_of(text: str, names: Mapping[str, str]) -> str:
-    """The key of a material or family by key or name; raises InputError if it is not known."""
+def _key_of(text: str, names: Mapping[str, str], more: str = "") -> str:
+    """The key of a material or family by key or name; raises InputError if it is not known.
+
+    `more` is what the message says besides the likeliest keys.
+    """
     found = find_key(text, names)
     if found is None:
-        meant = did_you_mean([text], names) or " The bills of materials have the known names."
-        raise InputError(f"There is no material {text!r}.{meant}")
+        meant = did_you_mean([text], names) or WHOLE_LIST
+        raise InputError(f"There is no material {text!r}.{meant}{more}")
     return found
 
 
