@@ -15,6 +15,7 @@ from weighbridge.errors import AmbiguousColumn
 from weighbridge.ingest.base import ROW, SheetUse, Source
 from weighbridge.ingest.columns.fields import Field
 from weighbridge.ingest.columns.leftovers import UnusedColumn, unused_columns
+from weighbridge.ingest.columns.matching import MINOR_UNITS, minor_weight
 from weighbridge.ingest.columns.meanings import MASSES
 from weighbridge.ingest.values.wording import quote
 
@@ -234,6 +235,12 @@ def _column_uses(head: Head) -> tuple[ColumnUse, ...]:
                 decimal_why=rule.decimal_why if rule else None,
             )
         )
+    for name in MASSES:
+        rest = columns.helpers.get(minor_weight(name))
+        if rest is not None and columns.units[name].name in MINOR_UNITS:
+            why = f"the rest of the weights in {columns.shown_header(name)}"
+            unit = MINOR_UNITS[columns.units[name].name][0]
+            uses.append(ColumnUse(columns.headers[rest], name, why, 0, (), unit))
     return tuple(uses)
 
 

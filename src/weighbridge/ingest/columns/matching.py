@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 from weighbridge.errors import InputError, MissingColumn
 from weighbridge.ingest.columns.fields import REQUIRED, Field, normalise
 from weighbridge.ingest.columns.further_pictures import further_pictures
-from weighbridge.ingest.columns.headers import Header, read_header
+from weighbridge.ingest.columns.headers import Header, read_header, split_words
 from weighbridge.ingest.columns.meanings import MASSES, count_known, meanings
 from weighbridge.ingest.columns.shops import Shop, recognise_shop
-from weighbridge.ingest.values.units import UNIT_NAMES, MassUnit
+from weighbridge.ingest.values.units import HEADER_UNITS, UNIT_NAMES, MassUnit
 from weighbridge.ingest.values.wording import quote, quote_all, safe
 
 if TYPE_CHECKING:
@@ -87,6 +87,15 @@ def own_unit(name: Field) -> str:
     return f"{name}+unit"
 
 
+MINOR_UNITS: Final = {"kg": ("g", 1000), "lb": ("oz", 16), "t": ("kg", 1000)}
+"""The smaller unit that the rest of a weight is written in, and how many make the larger one."""
+
+
+def minor_weight(name: Field) -> str:
+    """The name, in a chunk, of the column with the rest of a field of weights, "Weight (oz)"."""
+    return f"{name}+minor"
+
+
 def fallback(name: Field, number: int) -> str:
     """The name, in a chunk, of the n-th further column of a field."""
     return f"{name}+{number}"
@@ -148,7 +157,8 @@ def match_columns(headers: Sequence[str], wanted: Wanted) -> ColumnMap:
         if name in REQUIRED and len(found) > 1:
             fallbacks[name] = tuple(found[1:])
     positions |= {name: positions[other] for name, other in same_as.items() if other in positions}
-    gross_unit = _take_units_beside(positions, read, by_hand)
+    more_of_weights = _take_units_beside(positions, read, by_hand)
+    more_of_weights |= _find_minor_weights(positions, read, by_hand)
     _drop_idle_units(positions, read)
     if shop is not None and Field.NAME in positions:
         _take_names_as_descriptions(positions, fallbacks)
@@ -167,7 +177,7 @@ def match_columns(headers: Sequence[str], wanted: Wanted) -> ColumnMap:
         read[positions[Field.PRICE]].currency if Field.PRICE in positions else None,
         by_hand,
         shop,
-        helpers | gross_unit,
+        helpers | more_of_weights,
     )
 
 
@@ -240,6 +250,40 @@ def _take_units_beside(
         positions[Field.WEIGHT_UNIT] = found[Field.WEIGHT]
     gross = found.get(Field.GROSS_WEIGHT)
     return {} if gross is None else {own_unit(Field.GROSS_WEIGHT): gross}
+
+
+def _find_minor_weights(
+    positions: dict[Field, int], read: Sequence[Header], by_hand: frozenset[Field]
+) -> dict[str, int]:
+    """The columns that have the rest of a weight in a smaller unit, by their name in the chunk.
+
+    Where the smaller unit comes first in the file, `positions` is set to the larger one.
+    """
+    found: dict[str, int] = {}
+    for name in MASSES:
+        position = positions.get(name)
+        unit = read[position].unit if position is not None else None
+        if position is None or unit is None or name in by_hand:
+            continue
+        alike = {
+            read[i].unit.name: i  # type: ignore[union-attr]
+            for i in (position - 1, position + 1)
+            if 0 <= i < len(read)
+            and read[i].unit is not None
+            and _without_unit(read[i]) == _without_unit(read[position])
+        } | {unit.name: position}
+        large = next(
+            (one for one, (small, _) in MINOR_UNITS.items() if {one, small} == {*alike}), None
+        )
+        if large is not None:
+            positions[name] = alike[large]
+            found[minor_weight(name)] = alike[MINOR_UNITS[large][0]]
+    return found
+
+
+def _without_unit(header: Header) -> str:
+    """What a header says without its unit of mass."""
+    return "".join(word for word in split_words(header.text) if word not in HEADER_UNITS)
 
 
 def _unit_behind(weight: int, read: Sequence[Header]) -> int | None:

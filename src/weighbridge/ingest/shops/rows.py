@@ -15,6 +15,7 @@ import polars as pl
 from weighbridge.ingest.columns.fields import REQUIRED, Field
 from weighbridge.ingest.shops.columns import or_null, pass_over, with_column
 from weighbridge.ingest.shops.parents import INHERITED, Parents
+from weighbridge.ingest.shops.split_weights import SplitWeights
 from weighbridge.ingest.shops.variants import (
     VARIANT_MARKS,
     readable_options,
@@ -45,6 +46,7 @@ class ShopRows:
 
     def __init__(self) -> None:
         self._parents = Parents()
+        self._weights = SplitWeights()
         self._over_chunks: dict[str, str] = {}
         """All pictures of each product whose rows lie in two chunks, by what its rows share."""
         self._is_first_reading = True
@@ -63,7 +65,7 @@ class ShopRows:
         """
         self._start()
         for chunk in chunks:
-            yield self._apply(chunk)
+            yield self._weights.join(self._apply(chunk))
         self._is_first_reading = False
 
     def _apply(self, raw: RawChunk) -> RawChunk:
