@@ -116,3 +116,25 @@ def test_magento_tells_the_origin_among_its_attributes(tmp_path: Path) -> None:
     )
     found = read_text(tmp_path, text)
     assert [one.country_of_origin for one in found.products] == ["PL", "CN", None]
+
+
+@pytest.mark.parametrize("header", ["", " ", "Gewicht"])
+@pytest.mark.parametrize("units", [("g", "kg", "g"), ("KG", "", "Gramm"), ("lb", "oz", "lb")])
+def test_a_column_of_units_without_a_header_belongs_to_the_weight_before_it(
+    tmp_path: Path, header: str, units: tuple[str, ...]
+) -> None:
+    rows = [["code", "name", "description", "Gewicht", header]]
+    rows += [[f"C{i}", "Cup", "x", "500", unit] for i, unit in enumerate(units)]
+    with (tmp_path / "a.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    sizes = {"g": 0.5, "kg": 500.0, "gramm": 0.5, "": None, "lb": 226.796185, "oz": 14.1747615625}
+    found = [one.weight_kg for one in read_file(tmp_path / "a.csv").products]
+    expected = [sizes[unit.casefold()] for unit in units]
+    assert found == pytest.approx(expected)
+
+
+def test_a_column_without_a_header_that_holds_more_than_units_belongs_to_nothing(
+    tmp_path: Path,
+) -> None:
+    text = "code,name,description,weight,\nA,Cup,x,2,g\nB,Mug,x,3,blue\n"
+    assert [one.weight_kg for one in read_text(tmp_path, text).products] == [2.0, 3.0]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.errors import MissingColumn
-from weighbridge.ingest.columns.fields import REQUIRED, normalise
+from weighbridge.ingest.columns.fields import REQUIRED, Field, normalise
 from weighbridge.ingest.columns.headers import TYPES, read_header
 from weighbridge.ingest.columns.matching import (
     ColumnMap,
@@ -16,6 +16,7 @@ from weighbridge.ingest.columns.matching import (
     match_columns,
 )
 from weighbridge.ingest.columns.meanings import count_known
+from weighbridge.ingest.values.units import UNIT_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +49,7 @@ def find_head(rows: Sequence[Sequence[str]], wanted: Wanted) -> HeaderRows:
     Raises MissingColumn when no row has the required columns.
     """
     index, columns = find_header(rows, wanted)
+    columns = _with_unit_column(rows[index + 1 :], columns, wanted)
     head = HeaderRows(index, index + 1, columns)
     below = rows[index + 1] if index + 1 < len(rows) else []
     if _is_second_header(below, columns):
@@ -60,6 +62,25 @@ def find_head(rows: Sequence[Sequence[str]], wanted: Wanted) -> HeaderRows:
             head, head, _join_rows(rows[index - 1], rows[index], only_above=False), wanted
         )
     return head
+
+
+def _with_unit_column(
+    rows: Sequence[Sequence[str]], columns: ColumnMap, wanted: Wanted
+) -> ColumnMap:
+    """The columns, with the one right behind a weight as its units where it has no header of its
+    own (an empty one, or a merged cell over both) and holds units alone.
+    """
+    weight = columns.positions.get(Field.WEIGHT, columns.positions.get(Field.GROSS_WEIGHT, -1))
+    behind = weight + 1
+    if weight < 0 or columns.units or Field.WEIGHT_UNIT in columns.positions:
+        return columns
+    headers = [*columns.headers, ""][: max(len(columns.headers), behind + 1)]
+    own = headers[behind].strip()
+    cells = {_cell_at(row, behind).strip().casefold() for row in rows} - {""}
+    if own not in ("", headers[weight].strip()) or not cells or not cells <= UNIT_NAMES.keys():
+        return columns
+    headers[behind] = f"{headers[weight].strip()} unit"
+    return match_columns(headers, wanted)
 
 
 def _choose_headers(

@@ -16,7 +16,11 @@ NOT_KNOWN: Final = frozenset(
         "", "-", "--", "---", "–", "—", "―", "?", "??", "???", ".", "/", "n/a", "na", "n.a.", "n.a", "unknown", "not known",
         "k.a.", "k. a.", "keine angabe", "unbekannt", "nd", "n.d.", "n/d", "inconnu", "desconocido", "sconosciuto",
         "onbekend", "nieznany", "neznámo", "okänd", "bilinmiyor", "desconhecido", "нет", "н/д", "неизвестно", "不明",
-        "未知", "无", "無", "なし", "없음", "not available", "not applicable",
+        "未知", "无", "無", "なし", "없음", "not available", "not applicable", "nicht bekannt", "keine angaben", "ohne angabe",
+        "nicht verfügbar", "non renseigné", "non renseignée", "non disponible", "sans objet", "sin dato", "sin datos", "no disponible",
+        "s/d", "non disponibile", "n.v.t.", "nvt", "niet bekend", "brak", "brak danych", "b/d", "neuvedeno", "ej angivet", "ikke oppgitt",
+        "ikke oplyst", "не указано", "не указан", "нет данных", "б/н", "暂无", "不详", "未定", "미정", "belirtilmemiş", "not specified",
+        "unspecified", "not stated", "não informado", "nem ismert", "δ/υ",
     }
 )  # fmt: skip
 """What people write for no value, in lower case. In a column of countries "na" is Namibia."""
