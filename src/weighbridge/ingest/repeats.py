@@ -27,7 +27,8 @@ class Repeats:
     """
 
     def __init__(self) -> None:
-        self._seen = pl.DataFrame(schema={"hash": pl.UInt64, "first": pl.Int64})
+        self._seen = pl.DataFrame(schema={"hash": pl.UInt64, "first": pl.Int64, "sheet": pl.Int32})
+        self._sheets: list[str | None] = []
 
     def reject_repeats(
         self, chunk: CheckedChunk, sheet: str | None = None, column: str | None = None
@@ -36,9 +37,12 @@ class Repeats:
 
         `sheet` and `column` (the header of the codes) are for the rejected rows.
         """
-        products = chunk.products
-        hashed = products.select(
-            pl.col("code").hash(_SEED).alias("hash"), pl.col(ROW).alias("first")
+        if sheet not in self._sheets:
+            self._sheets.append(sheet)
+        hashed = chunk.products.select(
+            pl.col("code").hash(_SEED).alias("hash"),
+            pl.col(ROW).alias("first"),
+            pl.lit(self._sheets.index(sheet), dtype=pl.Int32).alias("sheet"),
         )
         fresh = hashed.unique("hash", keep="first", maintain_order=True)
         known = fresh.join(self._seen, on="hash", how="inner", suffix="_before")
@@ -55,17 +59,17 @@ class Repeats:
 
         `hashed` has the hash of each product's code.
         """
-        firsts = hashed.select("hash").join(
+        before = hashed.select("hash").join(
             self._seen, on="hash", how="left", maintain_order="left"
-        )["first"]
-        is_first = chunk.products[ROW] == firsts
-        repeated = chunk.products.select(ROW, "code").with_columns(first=firsts).filter(~is_first)
-        rejected = [
-            RejectedRow(
-                row, "code", _repeat_reason(code, first), readable_code(code), sheet, column
-            )
-            for row, code, first in repeated.iter_rows()
-        ]
+        )
+        is_first = (chunk.products[ROW] == before["first"]) & (hashed["sheet"] == before["sheet"])
+        repeated = chunk.products.select(ROW, "code").hstack(before.select("first", "sheet"))
+        repeated = repeated.filter(~is_first)
+        rejected: list[RejectedRow] = []
+        for row, code, first, number in repeated.iter_rows():
+            other = self._sheets[number] if self._sheets[number] != sheet else None
+            reason = _repeat_reason(code, first, other)
+            rejected.append(RejectedRow(row, "code", reason, readable_code(code), sheet, column))
         gone = repeated[ROW].implode()
         return replace(
             chunk,
@@ -75,5 +79,7 @@ class Repeats:
         )
 
 
-def _repeat_reason(code: str, first: int) -> str:
-    return f"row {first} has the code {quote(code)} too and was taken instead; give each product a code of its own"
+def _repeat_reason(code: str, first: int, other_sheet: str | None) -> str:
+    """Why the row is rejected; `other_sheet` is the sheet of row `first` if it is not this one."""
+    where = f" of sheet {quote(other_sheet)}" if other_sheet else ""
+    return f"row {first}{where} has the code {quote(code)} too and was taken instead; give each product a code of its own"
