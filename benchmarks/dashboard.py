@@ -225,8 +225,7 @@ async def work(
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    if (await here.counts())["pending"] == 0:
-        raise RuntimeError("The queue ran empty during a run. Repeat it with a larger --waiting.")
+    await _must_not_be_empty(here)
     products, calls, server_s, database_s = (
         after - before for before, after in zip(began, ended, strict=True)
     )
@@ -239,6 +238,11 @@ async def work(
         "server CPU": round(server_s / took_s, 3),
         "updates a second": round(updates, 2),
     }
+
+
+async def _must_not_be_empty(here: Site) -> None:
+    if (await here.counts())["pending"] == 0:
+        raise RuntimeError("The queue ran empty during a run. Repeat it with a larger --waiting.")
 
 
 async def _so_far(here: Site, server: Process) -> tuple[float, ...]:
@@ -274,6 +278,9 @@ async def look(
     began, began_s = await _so_far(here, server), time.perf_counter()
     looks = [await look_at(browser, base, path) for _ in range(arguments.looks) for path in paths]
     opened, opened_s = await _so_far(here, server), time.perf_counter()
+    await refill(here, arguments.waiting)
+    await until_calls_succeed(here)
+    watching, watching_s = await _so_far(here, server), time.perf_counter()
     worst = [
         {
             "page": path,
@@ -285,8 +292,9 @@ async def look(
     ended, ended_s = await _so_far(here, server), time.perf_counter()
     pace = {
         "opening pages": (opened[0] - began[0]) / (opened_s - began_s),
-        "watching": (ended[0] - opened[0]) / (ended_s - opened_s),
+        "watching": (ended[0] - watching[0]) / (ended_s - watching_s),
     }
+    await _must_not_be_empty(here)
     return [*worst, {**watched, "page": f"/ for {arguments.seconds:g} s"}], pace
 
 
