@@ -62,7 +62,9 @@ def most_image_tokens(model: str) -> int:
 
 
 def _patches(width_px: int, height_px: int, counted: Patches) -> int:
-    """Number of patches of a picture, by the guide's steps A to C with whole pixels after each."""
+    """Number of patches that OpenAI counts for a picture of this size, by steps A to C of its guide
+    "Images and vision", rounded to whole pixels after each step.
+    """
     fit = min(1.0, counted.long_px / max(width_px, height_px))
     wide, high = max(1, round(width_px * fit)), max(1, round(height_px * fit))
     patches = ceil(wide / PATCH_PX) * ceil(high / PATCH_PX)

@@ -347,7 +347,7 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
             return replace(answer, attributes=others)
         number = finite_number({name: value}, name)
         if number <= 0:
-            raise ImplausibleAnswer(f'"{name}" has to be above 0, or null to take it away.')
+            raise ImplausibleAnswer(f'"{name}" has to be above 0, or null to remove the attribute.')
         stated = Attribute(name, number, AttributeBasis.STATED)
         return replace(answer, attributes=(*others, stated))
 

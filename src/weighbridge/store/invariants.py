@@ -146,7 +146,7 @@ def _rules_of_jobs(dead_after_s: float) -> tuple[Rule, ...]:
             f"SELECT 'job ' || j.id FROM {job} j WHERE j.entrypoint = '{ENTRYPOINT}' AND j.status <> 'picked'"  # noqa: S608
             f" AND j.updated < {old} AND NOT EXISTS (SELECT FROM products p WHERE p.job_id = j.id "
             "AND p.status = 'processing')",
-            "without a product (it was changed or deleted meanwhile, or failed without a known reason)",
+            "without a product to ask about (each was changed or deleted meanwhile, or failed for a reason that was not stored)",
             "No action is needed: the next worker ends them at once, without a call.",
         ),
         Rule(

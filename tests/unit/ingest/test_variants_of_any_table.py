@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,8 @@ from weighbridge.ingest.columns.fields import Field
 from weighbridge.ingest.columns.leftovers import unused_columns
 from weighbridge.ingest.columns.matching import Wanted, match_columns
 from weighbridge.ingest.columns.shops import recognise_shop
+from weighbridge.ingest.shops.columns import or_null
+from weighbridge.ingest.shops.parents import Parents
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,6 +82,26 @@ def test_a_row_of_any_table_takes_the_texts_of_its_parent_and_not_its_weight(
         ("A", "Shirt", "Of linen", 0.5, "PT"),
     ]
     assert [row.code for row in found.rejected] == ["B", "C"]
+    taken = "is empty; taken from the row that is named as its parent"
+    assert [
+        (note.row, note.field, note.column, note.found)
+        for note in found.notes
+        if taken in note.reason
+    ] == [
+        (2, "name", parent, "A"),
+        (2, "description", parent, "A"),
+        (3, "description", parent, "A"),
+    ]
+
+
+def test_a_parent_is_remembered_only_for_rows_that_need_its_texts(tmp_path: Path) -> None:
+    """A large file has too many to remember all."""
+    parents = Parents()
+    columns = {Field.CODE: ["A", "A-1", "B", "B-1"], Field.PARENT_CODE: [None, "A", None, "B"]}
+    texts = {Field.NAME: ["Shirt", "Small", "Mug", "Red"], Field.DESCRIPTION: ["x", "y", "z", ""]}
+    frame = pl.DataFrame({**columns, **texts}, schema_overrides={Field.PARENT_CODE: pl.String})
+    parents.learn_named(frame, or_null(Field.DESCRIPTION).is_null())
+    assert parents.known == {"B"}
 
 
 PRESTASHOP = (

@@ -80,7 +80,7 @@ class TotalsView(Schema):
     )
     simulated: int = Field(description="Completed products with an answer of the simulator.")
     recorded: int = Field(
-        description="Completed products with an answer replayed from a recording."
+        description="Completed products with at least one answer that was recorded earlier, not asked of a model now."
     )
     total_kg_co2e: float = Field(alias="totalKgCo2e")
     low_kg_co2e: float = Field(alias="lowKgCo2e", description=_RANGE)

@@ -11,7 +11,8 @@ from ftfy.badness import is_bad
 
 from weighbridge.ingest.base import ROW
 from weighbridge.ingest.checking.chunks import NOTE_SCHEMA
-from weighbridge.ingest.columns.fields import Field
+from weighbridge.ingest.columns.fields import REQUIRED, Field
+from weighbridge.ingest.columns.matching import inherited
 from weighbridge.ingest.values.wording import SHOWN_CHARACTERS, quote, safe
 
 if TYPE_CHECKING:
@@ -112,6 +113,20 @@ class NoteBook:
                 reasons, default=None, return_dtype=pl.String
             )
             self._note_rows(name, problems, pl.Series([None] * self._good.height, dtype=pl.String))
+
+    def add_inherited(self) -> None:
+        """Note each row with a text that was empty and was taken from the row that it names as its
+        parent.
+        """
+        header = self._raw.columns.header(Field.PARENT_CODE)
+        for name in REQUIRED:
+            if inherited(name) in self._good.columns:
+                parents = self._good[inherited(name)]
+                said = pl.lit(
+                    f"the {name} is empty; taken from the row that is named as its parent"
+                )
+                problems = self._good.select(pl.when(parents.is_not_null()).then(said)).to_series()
+                self._note_rows(name, problems, parents, header)
 
     def add_hidden(self) -> None:
         """Note each row that is hidden in the sheet: its owner may not know that it was read."""

@@ -58,6 +58,7 @@ def check_rows(raw: RawChunk, rules: RowRules) -> CheckedChunk:
     notes = NoteBook(good, raw, remarks)
     if taken_from:
         notes.add_fallbacks(taken_from)
+    notes.add_inherited()
     notes.add_doubtful_texts()
     notes.add_broken_names(good[_BROKEN])
     notes.add_hidden()

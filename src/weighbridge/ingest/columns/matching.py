@@ -96,6 +96,13 @@ def minor_weight(name: Field) -> str:
     return f"{name}+minor"
 
 
+def inherited(name: Field) -> str:
+    """The name, in a chunk's frame, of the column with the code of the parent that a row takes this
+    field from.
+    """
+    return f"{name} of"
+
+
 def fallback(name: Field, number: int) -> str:
     """The name, in a chunk, of the n-th further column of a field."""
     return f"{name}+{number}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from weighbridge.ingest.columns.fields import REQUIRED, Field
+from weighbridge.ingest.columns.matching import inherited
 from weighbridge.ingest.shops.columns import or_null, with_column
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ INHERITED: Final = (
 )
 """The fields that a variant takes over from its parent where its own row is empty."""
 _LEARNED: Final = (*INHERITED, Field.WEIGHT, Field.GROSS_WEIGHT, Field.WEIGHT_UNIT)
+_ALL: Final = pl.lit(value=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,18 @@ class Parents:
         self._variants: dict[str, tuple[str, str]] = {}
         self._wanted: set[str] = set()
 
-    def learn_named(self, frame: pl.DataFrame) -> None:
-        """Remember the rows that variants of this or an earlier chunk name as their parent.
+    @property
+    def known(self) -> frozenset[str]:
+        """The names of the parents that are remembered."""
+        return frozenset(self._by_name)
+
+    def learn_named(self, frame: pl.DataFrame, asking: pl.Expr = _ALL) -> None:
+        """Remember the rows that variants of this or an earlier chunk name as their parent, as far
+        as these variants are `asking` rows.
 
         A parent in a chunk before all its variants is learnt when the file is read again.
         """
-        names = frame.select(or_null(Field.PARENT_CODE)).to_series().drop_nulls()
+        names = frame.filter(asking).select(or_null(Field.PARENT_CODE)).to_series().drop_nulls()
         self._wanted |= set(names.str.strip_chars())
         if not self._wanted:
             return
@@ -87,19 +95,25 @@ class Parents:
         """For files of no known program: the chunk with rows of variants that lack a name or
         description filled from their parents, also in other empty cells except weights.
 
-        Every other row stays as it is.
+        The columns `inherited` say which text is whose. Every other row stays as it is.
         """
         texts = [name for name in REQUIRED[1:] if name in raw.frame.columns]
-        lacks = [or_null(name).is_null() for name in texts]
+        if not texts:
+            return raw
+        lacks = pl.any_horizontal([or_null(name).is_null() for name in texts])
+        self.learn_named(raw.frame, lacks)  # of all parents a large file may have too many
         named = pl.col(Field.PARENT_CODE).str.strip_chars().is_in([*self._by_name])
-        if not texts or not raw.frame.select((pl.any_horizontal(lacks) & named).any()).item():
+        if not raw.frame.select((lacks & named).any()).item():
             return raw
         records = raw.frame.to_dicts()
         for record in records:
             parent = self._by_name.get(_stripped(record, Field.PARENT_CODE))
-            if parent and not all(_stripped(record, name) for name in texts):
+            missing = [name for name in texts if not _stripped(record, name)]
+            if parent and missing:
                 _inherit(record, parent, INHERITED)
-        return replace(raw, frame=pl.DataFrame(records, schema=raw.frame.schema))
+                record |= {inherited(name): parent.code for name in missing if record[name]}
+        marks = {inherited(name): pl.String for name in texts}
+        return replace(raw, frame=pl.DataFrame(records, schema={**raw.frame.schema, **marks}))
 
     def learn_magento(self, frame: pl.DataFrame) -> None:
         """Remember the parents in a Magento export, and the variants that each of them lists.

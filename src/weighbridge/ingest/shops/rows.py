@@ -91,7 +91,6 @@ class ShopRows:
             case "plants" if "language" in names or "plant" in names:
                 return self._without_repeats(raw, pl.lit(value=True), _PLANTS)
             case "" if Field.PARENT_CODE in names:
-                self._parents.learn_named(raw.frame)
                 return self._parents.fill_texts(raw)
             case _:
                 return raw

@@ -199,7 +199,9 @@ def _unwrapped_scalar(value: Any) -> Any:
 
 
 def _fit_enum(value: Any, allowed: Sequence[Any]) -> Any:
-    """The one allowed value that differs from a text only in spelling; else the value itself."""
+    """The one allowed value that equals a text but for case, punctuation and a number before it, as
+    in "2. Cotton"; else the value itself.
+    """
     if not isinstance(value, str) or value in allowed:
         return value
     meant = _value_by_spelling(Identity(allowed))

@@ -235,9 +235,11 @@ def _is_credible(hint: str, kind: Kind | None) -> bool:
 
 
 def _percentages(text: str) -> list[tuple[str, float]]:
-    """(hint, share) of each material in a text such as `60% cotton, 40% polyester`, scaled to 1.
+    """(hint, share) of each material in a text such as `60% cotton, 40% polyester`; a hint is the
+    word by which a material is recognised.
 
-    Empty if they make up less than half.
+    The shares are scaled so that their sum is 1. Empty if the materials that are recognised make up
+    less than half.
     """
     found: dict[str, float] = {}
     for number, phrase in _PERCENTAGE.findall(text):
