@@ -43,7 +43,7 @@ COMPARED_TIERS: Final = ("default", "flex", "batch")
 FACTOR_SOURCES: Final[dict[str, Callable[[], FactorSource]]] = {
     "bundled": BundledFactors,
 }
-"""Sources of emission factors by their name in WEIGHBRIDGE_FACTOR_SOURCE."""
+"""Value of WEIGHBRIDGE_FACTOR_SOURCE → the source of emission factors that it stands for."""
 
 
 @dataclass(slots=True)
@@ -57,8 +57,8 @@ class Application:
     factors: FactorTable
     questions: Questions
     in_use: FactorsInUse
-    """The factors that are in use now, which change when somebody uploads others: for long-running
-    code.
+    """Gives the factors that are in use now, also after somebody has uploaded others: code that
+    runs for long asks this, not `factors`.
     """
 
 

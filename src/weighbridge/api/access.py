@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/login", "/logout"})
 """Paths that need no token: monitoring asks for health, browsers for the login page."""
 OPEN_FOLDER: Final = "/static/"
-"""Style sheets and scripts need no token either: the login page uses them."""
+"""Paths below this one need no token, like those of `OPEN_PATHS`: the login page uses the style
+sheets and scripts there.
+"""
 ACTIONS: Final = {
     "start_queue": "started the queue",
     "stop_queue": "stopped the queue",
@@ -48,7 +50,9 @@ ACTIONS: Final = {
     "attach_picture": "added a picture",
     "delete_product": "deleted a product",
 }
-"""The audit log's words for each route; a route that is not listed is recorded by its name."""
+"""Name of a route → the audit log's words for it; a route that is not listed is recorded by its
+name.
+"""
 NOT_RECORDED: Final = frozenset(
     {"inspect", "show_report", "show_result", "login", "logout"}
     | {

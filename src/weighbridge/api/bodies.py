@@ -33,7 +33,7 @@ FLUSH_BYTES: Final = 1 << 20
 SMALL_FIELD_BYTES: Final = 10_000
 """The most bytes of a form field that is not a file."""
 MOST_PARTS: Final = 100
-"""The most parts of a form."""
+"""How many parts (fields and files) a form may have."""
 SHOWN_NAME: Final = 120
 """The most characters of a file name that are shown, counted from its end."""
 FILE_TYPES: Final = {

@@ -31,40 +31,45 @@ if TYPE_CHECKING:
     Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MOST_HEADER_BYTES: Final = 32_768
-"""The most bytes of request line and headers together."""
+"""The most bytes of a request line and its headers together."""
 MOST_HEADERS: Final = 100
 HEAD_WITHIN_S: Final = 15.0
 """The longest time from the opening of the connection, or the first byte of a later request, to
 the end of the headers.
 """
 SPARE_HEAD_WITHIN_S: Final = 3.0
-"""As HEAD_WITHIN_S, for a connection in a spare place."""
+"""As `HEAD_WITHIN_S`, for a connection in one of the `SPARE_PLACES`."""
 MOST_SPARE_HEAD_BYTES: Final = 4_096
-"""The most bytes of request line and headers in a spare place: enough for a health check."""
+"""As `MOST_HEADER_BYTES`, for a connection in one of the `SPARE_PLACES`: enough for a health check.
+"""
 BODY_SILENCE_S: Final = 30.0
-"""The longest pause between two parts of a body."""
+"""The longest pause between two parts of a request's body; after it the request is refused."""
 LEAST_BODY_RATE: Final = 500.0
-"""The average bytes a second below which a body that takes longer than BODY_SILENCE_S is
-refused.
+"""A request whose body takes longer than `BODY_SILENCE_S` is refused if fewer bytes a second than
+this arrive on average.
 """
 MOST_DROPPED_BYTES: Final = 256_000_000
-"""The most bytes that are read and dropped after the answer before the connection is aborted."""
+"""How many bytes that a client sends after it was answered are read and dropped; if more come, the
+connection is aborted.
+"""
 DROPPING_WITHIN_S: Final = 120.0
-"""The longest time that bytes are read and dropped after the answer."""
+"""The longest time for which bytes that come after the answer are read and dropped."""
 DROPPING_SILENCE_S: Final = 15.0
-"""The longest pause between bytes that are dropped; after it the connection is closed."""
+"""The longest pause between bytes that come after the answer; after it the connection is closed."""
 MOST_CONNECTIONS: Final = 700
-"""Connections with an ordinary place, from all addresses together."""
+"""How many connections, from all addresses together, may have an ordinary place at a time."""
 MOST_PER_ADDRESS: Final = 400
-"""Connections with an ordinary place from one address."""
+"""How many connections from one address may have an ordinary place at a time."""
 SPARE_PLACES: Final = 2_500
-"""Connections beyond MOST_CONNECTIONS that are accepted for health checks only: more than arrive
-while one health check is read and answered.
+"""How many connections beyond `MOST_CONNECTIONS` are accepted, for health checks only: more than
+arrive while one health check is read and answered.
 """
 LEAST_SPARE_PLACES: Final = 64
-"""Spare places even if the process has few file descriptors."""
+"""How many spare places there are even if the process has few file descriptors."""
 OTHER_FILES: Final = 300
-"""File descriptors kept free for everything else: the database, the provider, uploads."""
+"""How many file descriptors are kept free for everything but these connections: the database, the
+provider, uploads.
+"""
 HEALTH_PATHS: Final = frozenset({b"/healthz", b"/readyz"})
 
 _REFUSALS: Final[Mapping[int, tuple[str, str, str]]] = {

@@ -88,11 +88,13 @@ class ApiContext:
     provenance: AnsweringModel
     engine: EngineControl | None = None
     estimate_basis: EstimateBasis | None = None
-    """Prices and lengths for the estimate in a file's report; None: reports have no estimate."""
+    """The questions, prices and limits that the estimate in a file's report rests on; None: reports
+    have no estimate.
+    """
     is_leaving: bool = False
     """True once the server has been told to stop; /readyz then says that it is not ready."""
     status: SharedLook[bytes] = field(init=False)
-    """The answer of GET /api/products/queue-status, as JSON."""
+    """Gives the answer of GET /api/products/queue-status, as JSON."""
     events: EventHub = field(init=False)
     statistics: StatisticsReader = field(init=False)
     exports: asyncio.Semaphore = field(init=False)
@@ -147,7 +149,9 @@ async def _follow_factors(request: Request) -> None:
 
 
 FollowFactors = Depends(_follow_factors)
-"""A dependency of routes that compute: it first calls `follow_factors`."""
+"""The dependency of routes that compute footprints: it calls `follow_factors` before the route
+runs.
+"""
 
 Context = Annotated[ApiContext, Depends(_context)]
-"""Annotate a route's parameter with this to get the context."""
+"""A parameter of a route with this type is given the server's ApiContext."""

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from weighbridge.steps.shown import ShownField
 
 PIECE_BYTES: Final = 1 << 18
-"""Bytes of a finished file that are read and sent together."""
+"""How many bytes of a finished file are read and sent at a time."""
 REJECTED_ROWS_A_PIECE: Final = 500
-"""Rows of a CSV file that are sent together."""
+"""How many rejected rows are sent at a time, as lines of a CSV file."""
 LINE_FORMATS: Final = frozenset({"csv", "jsonl"})
 """Files of these formats can be split at any line."""
 

@@ -34,7 +34,7 @@ TYPE_PREFIX: Final = "urn:weighbridge:problem:"
 RETRY_AFTER_S: Final = 5
 """Seconds in the Retry-After header of a 503."""
 MOST_SHOWN: Final = 1_000
-"""The most cells of a refused file that one problem names."""
+"""How many cells of a refused file one problem response names, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,9 @@ PROBLEMS: Final[Mapping[type[errors.WeighbridgeError], ProblemType]] = {
     ),
     errors.SchemaTooNew: ProblemType(503, "schema-too-new", "Database schema too new", _INTERNAL),
 }
-"""One row per error class. A class without a row uses its nearest ancestor's."""
+"""Class of an error → the problem that the API answers with; a class that is not listed has that of
+its nearest ancestor.
+"""
 
 _HTTP_PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
     400: ("malformed-request", "The request is malformed"),

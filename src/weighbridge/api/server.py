@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from weighbridge.api.context import ApiContext
 
 CLOSE_WITHIN_S: Final = 5
-"""Time that open requests get to finish at shutdown. Event streams are ended first."""
+"""How many seconds open requests get to finish at shutdown. Event streams are ended first."""
 INTERRUPTED: Final = 130
 """Exit code after Ctrl-C."""
 BROKEN: Final = 70
 """Exit code when the engine failed."""
 BACKLOG: Final = 2048
-"""Connections that the operating system holds until the server accepts them."""
+"""How many connections the operating system holds, at most, until the server accepts them."""
 
 
 class _Server(uvicorn.Server):

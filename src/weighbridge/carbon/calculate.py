@@ -44,7 +44,9 @@ if TYPE_CHECKING:
     from weighbridge.domain.products import Product
 
 METHOD_VERSION: Final = "9"
-"""Goes up whenever the same answers and factors would give another figure, range or rating."""
+"""Version of the method of calculation. It goes up whenever the same answers and factors would give
+another figure, range or rating.
+"""
 
 
 def calculate(

@@ -30,23 +30,25 @@ if TYPE_CHECKING:
 
 _PERCENTAGE: Final = re.compile(r"(?<!\d)(\d+(?:[.,]\d+)?)\s*%")
 _NAME_BEHIND: Final = re.compile(r"\s*([^\d%,;/+&|()\n]+)")
-"""The name that follows a percentage."""
+"""The name of a material behind its percentage, in a composition such as "80 % cotton"."""
 _BEFORE_SHARE: Final = " \t\r\n\xa0\u202f:="
-"""What may stand between a name and its percentage."""
+"""Characters that may stand between the name of a material and its percentage, in a composition
+such as "cotton: 80 %".
+"""
 _BETWEEN_NAMES: Final = re.compile(r"[\d%,;/+&|()\n]")
-"""What separates the parts of a composition."""
+"""Characters that separate the names of materials in a composition."""
 _WHOLE: Final = (0.95, 1.05)
-"""Shares between these two sums make a whole."""
+"""The shares of a composition count as complete if their sum lies between these two numbers."""
 _FOLLOWED: Final = 0.02
-"""If the masses of the bill differ from the stated shares by no more than this part of their sum,
-they stay as they are.
+"""The masses of the bill stay as they are if none of the composition's materials differs from its
+stated share by more than this share of their total mass.
 """
 _WORTH_A_NOTE: Final = 0.05
-"""A smaller part that the bill lacks, or a smaller recycled share that could not be counted, gets
-no note.
+"""A material of the composition that the bill lacks gets a note if its share is at least this; a
+recycled share gets one if more than this part of it could not be counted.
 """
 SMALLEST_KG: Final = 1e-12
-"""A recycled share that comes to less than a nanogram counts as none."""
+"""A recycled share that comes to less than this mass, a nanogram, counts as none."""
 
 IN_ENGLISH: Final = {
     "baumwolle": "cotton", "coton": "cotton", "algodón": "cotton", "algodon": "cotton",
@@ -71,8 +73,8 @@ IN_ENGLISH: Final = {
     "gummi": "rubber", "caoutchouc": "rubber", "goma": "rubber", "gomma": "rubber",
     "silicone": "silicone", "silikon": "silicone", "daunen": "down", "duvet": "down",
 }  # fmt: skip
-"""Words for materials in other languages, and other names → the word that the keys of materials
-use.
+"""Word for a material in another language, or another name of it → the word that the keys of
+materials use.
 """
 
 

@@ -51,46 +51,58 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import BillOfMaterials, Classification
 
 SCALING_EXPONENT: Final = 0.65
-"""The power of the mass by which a published figure is scaled to the product's mass."""
+"""A published figure is scaled to the product by the ratio of their masses to this power."""
 LEAST_SPREAD: Final = 0.5
-"""The least logarithmic spread of a class: of one reference, or of several that happen to agree."""
+"""The logarithmic spread of a class is taken to be at least this, even if it has only one reference
+or its references happen to agree.
+"""
 BETWEEN_MAKERS: Final = 0.3
-"""Standard deviation between makers, of the logarithm (τ in the docstring of the module)."""
+"""Standard deviation, between manufacturers, of the logarithm of published figures (τ in the
+docstring of the module).
+"""
 WITHIN_MAKER: Final = 0.5
-"""Standard deviation between the products of one maker, of the logarithm (s in the docstring of the
-module).
+"""Standard deviation, between the products of one manufacturer, of the logarithm of published
+figures (s in the docstring of the module).
 """
 EXPONENT_SPREAD: Final = 0.35
-"""How far the exponent of a single kind may be from the common one: kinds have 0.3 to 1.0."""
+"""How far the scaling exponent of a single kind of product may be from `SCALING_EXPONENT`: kinds
+have 0.3 to 1.0.
+"""
 BETWEEN_KINDS: Final = 0.6
-"""How far apart (in logarithms) the figures of two kinds are that are made much alike."""
+"""How far apart (in logarithms) the published figures of two kinds of product are if the two are
+made much alike.
+"""
 UNKNOWN_SIZE: Final = 0.4
-"""How far off (in logarithms) a reference may be because the weight of its product is not
+"""How far off (in logarithms) a published figure may be because the weight of its product is not
 published.
 """
 
 OTHER_SIZE: Final = 30.0
-"""A product this many times lighter or heavier than all references gets a note that says so."""
+"""A product this many times lighter or heavier than every published product of its kind gets a note
+that says so.
+"""
 
 _WORTH_A_NOTE: Final = 1.5
-"""How many times the class figure the parts alone must come to before a note says so."""
+"""If display, memory, drives and battery alone come to at least this many times the class figure, a
+note says so.
+"""
 _Z95: Final = 1.96
 _KINDS_REMEMBERED: Final = 2048
-"""How many results of each function about the makers of a kind are cached."""
+"""How many results each cached function about the manufacturers of a kind of product keeps."""
 _PER_UNIT: Final = 0.0
 _PER_KG: Final = 1.0
 """Exponent of the mass for published figures per kg; `_PER_UNIT` is that for figures per unit."""
 _ACTIVITY_UNITS: Final = {_PER_UNIT: "unit", SCALING_EXPONENT: "kg^0.65", _PER_KG: "kg"}
-"""Exponent of the mass → unit of what is multiplied by the published figure."""
+"""Exponent of the mass → unit of the amount that the published figure is multiplied by."""
 _LINEAR: Final = (WeightBasis.PALLET, WeightBasis.DECLARED_UNIT)
-"""Weights of these do not tell the size of one product: published figures are scaled in proportion
-to them.
+"""Kinds of weight that do not tell the size of one product: published figures are scaled in
+proportion to such a weight.
 """
 _IDS_SHOWN: Final = 3
 """How many source ids a citation lists."""
 _THE_KIND: Final = "the kind"
 _SIMILAR_KINDS: Final = "similar kinds"
-"""What notes call the kind of the references where it is not that of the product."""
+"""What notes call the kinds whose references stand in where the product's own kind has none."""
 _RATING_OF_THE_KIND: Final = 2
 _RATING_OF_SIMILAR_KINDS: Final = 3
 """Technological rating of published figures for similar kinds; 2 is that of figures for the kind

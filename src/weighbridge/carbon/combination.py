@@ -34,19 +34,21 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import BillOfMaterials
 
 AGREE_WITHIN: Final = 1.5
-"""Routes agree when the higher is at most this many times the lower."""
+"""Two routes to a footprint agree when the higher figure is at most this many times the lower."""
 DISAGREE_BEYOND: Final = 3.0
-"""Routes disagree when the higher is more than this many times the lower."""
+"""Two routes disagree when the higher figure is more than this many times the lower."""
 _DOMINANT: Final = 2 / 3
-"""A route with at least this weight is said to decide."""
+"""A route is said to decide the combined figure if its weight is at least this."""
 _DISAGREEMENT_COUNTED: Final = 0.25
-"""The share of the variance between the routes that is added to that of the combined figure."""
+"""The share of the variance between the two routes that is added to the variance of the combined
+figure.
+"""
 _CLASS_ERROR: Final = 0.3
-"""Logarithmic spread for what all makers of a kind may have wrong alike."""
+"""Logarithmic spread of an error that all published figures of a kind may have in common."""
 _RATING_FOR_MISSING_PART: Final = 0.25
-"""Added to the technological rating for each part that the bill lacks."""
+"""What is added to the technological rating for each part that the bill lacks."""
 _RATING_FOR_DISAGREEMENT: Final = 0.5
-"""Added to the technological rating where the routes disagree."""
+"""What is added to the technological rating where the routes disagree."""
 _Z95: Final = 1.96
 
 

@@ -23,19 +23,21 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import BillOfMaterials, Classification
 
 COMPLETE: Final = 0.5
-"""σ of a bill that names nearly everything."""
+"""σ (of the logarithm of the figure) for a bill of materials that names nearly everything."""
 MADE_UP: Final = 0.7
-"""σ where making up (sewing, upholstering, finishing) is much of the footprint."""
+"""σ for a bill of a product whose making up (sewing, upholstering, finishing) causes much of its
+footprint.
+"""
 ELECTRONIC: Final = 1.0
-"""σ of a bill of electronics with all its parts."""
+"""σ for a bill of electronics that lacks no parts."""
 MISSING_CHIPS: Final = 0.3
 """Added to σ where the bill has no chips."""
 MISSING_DISPLAY: Final = 0.15
-"""Added to σ where the bill lacks the display of its kind."""
+"""Added to σ where the bill has no display although all products of its kind have one."""
 MISSING_STORAGE: Final = 0.15
-"""Added to σ where the bill lacks the memory and storage of its kind."""
+"""Added to σ where the bill has no memory or storage although all products of its kind do."""
 LEAST_KNOWN: Final = 1.2
-"""The highest σ, however many parts the bill lacks."""
+"""The highest σ that a bill gets, however many parts it lacks."""
 
 MADE_UP_CATEGORIES: Final = frozenset(
     {"Apparel", "Home textiles", "Footwear & leather goods", "Furniture"}
@@ -55,7 +57,7 @@ WITH_DISPLAY: Final = frozenset(
         "Navigation & in-car devices",
     }
 )
-"""Kinds whose products all have a display."""
+"""Kinds of product that always have a display."""
 WITH_STORAGE: Final = frozenset(
     {
         "Smartphones",
@@ -70,7 +72,7 @@ WITH_STORAGE: Final = frozenset(
         "Memory cards & USB sticks",
     }
 )
-"""Kinds whose products all have memory or storage."""
+"""Kinds of product that always have memory or storage."""
 
 MAY_BE_PASSIVE: Final = frozenset({"Computer accessories & peripherals", "Chargers & cables"})
 """Kinds of electronics that also have products without electronics: a case, a cable."""
@@ -82,7 +84,7 @@ _STORAGE_MATERIALS: Final = frozenset(
 )
 _BOARD_WITH_CHIPS: Final = "pcb_assembled"
 _ELECTRONIC_PARTS: Final = ("pcb_", "power_supply", "ic_", "battery_")
-"""What the keys of materials with electronics begin with."""
+"""What the keys of materials that are or contain electronics begin with."""
 
 
 class Completeness(NamedTuple):
@@ -93,8 +95,8 @@ class Completeness(NamedTuple):
     log_sigma: float
     missing: tuple[str, ...]
     complete_articles: bool
-    """Whether factors of whole products make up most of the mass: such a bill is a class figure
-    already.
+    """Whether factors of whole products make up most of the bill's mass: its figure then is already
+    one of whole products, and is not combined with that of the class.
     """
 
 

@@ -19,16 +19,17 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import Attribute, BillOfMaterials
 
 _M2_PER_SQUARE_INCH_OF_DIAGONAL: Final = 0.0254**2 * (16 * 9) / (16**2 + 9**2)
-"""The area of a display of 16 : 9 is this times the square of its diagonal."""
+"""The area of a 16 : 9 display in square metres is this times the square of its diagonal in inches.
+"""
 
 CHIPS: Final = "ic_"
-"""What the keys of integrated circuits begin with."""
+"""What the keys of the materials that are integrated circuits begin with."""
 PROCESSORS: Final = "processors_"
 """What the names of attributes that count processors begin with."""
 HEAVIEST_PROCESSOR_KG: Final = 0.2
 """The most that one processor weighs, with its package and lid."""
 _CHIPS_FACTOR: Final = "ic_logic"
-"""Key of the material that chips count as where the bill does not name them."""
+"""Key of the material as which chips are counted that the bill does not name."""
 
 
 class Components(NamedTuple):

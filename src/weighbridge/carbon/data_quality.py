@@ -38,15 +38,15 @@ Fixed, so that recomputing gives the same figure.
 """
 
 MASS_TOLERANCE: Final = 0.05
-"""How far the model's masses may miss the product's weight, as a share of it, before that worsens a
-rating.
+"""How far the sum of the model's masses may miss the product's weight, as a share of that weight,
+before a rating gets worse.
 """
 
 _MATERIAL_SHARE: Final = 0.05
 """Only contributions above this share of the footprint count in the mean of the ratings."""
 _BEST: Final = 1.0
 WORST: Final = 3.0
-"""The worst rating; `_BEST` is the best."""
+"""The worst rating of data quality; `_BEST` is the best."""
 _EUROPE: Final = "Europe"
 
 

@@ -37,10 +37,10 @@ _BY_LABEL: Final = (
     ContributionKind.CLASS_REFERENCE,
     ContributionKind.SUPPLIER_FIGURE,
 )
-"""Kinds of contributions that each have a heading of their own: their label."""
+"""Kinds of contributions that are listed under their own label, not under a line of the bill."""
 _Z95: Final = 1.96
 _SHOWN_NARROWING: Final = 5
-"""How many ways to narrow the range are shown."""
+"""How many ways to narrow the range are shown, at most."""
 _MASS_DOUBT: Final = (
     "the weight of one unit: the model estimated it, and the range does not include that doubt"
 )
@@ -50,7 +50,9 @@ _CLASS_DOUBT: Final = (
     "knowing which published product is most like this one: removes the spread of its kind"
 )
 _LEAST_GAIN: Final = 0.005
-"""What narrows the range (its logarithm) by less than this share is not shown."""
+"""A way to narrow the range is shown only if it narrows the logarithm of the range by more than
+this share.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,7 +160,8 @@ class ComponentFactor:
     citation: Citation
     proxy_reason: str | None = None
     largest_by_kind: tuple[tuple[str, float], ...] = ()
-    """Subcategory → the largest value there, where that is far below `largest`."""
+    """(Subcategory, the largest value of the attribute there), where that is far below `largest`.
+    """
 
     @property
     def is_proxy(self) -> bool:
@@ -193,7 +194,7 @@ class ClassReference:
 
 
 Kind = tuple[str, str]
-"""Category and subcategory."""
+"""A kind of product: its category and subcategory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -230,7 +231,7 @@ class FactorTable:
     components: Mapping[str, ComponentFactor]
     references: Mapping[Kind, tuple[ClassReference, ...]]
     alike: Mapping[Kind, tuple[Kind, ...]]
-    """A kind without references of its own → the kinds whose references stand in for them."""
+    """A kind of product without references of its own → the kinds whose references stand in."""
 
     @classmethod
     def of(

@@ -32,7 +32,9 @@ class Work(NamedTuple):
 
 
 _Group = tuple["MaterialFactor", tuple[Work, ...]]
-"""A material with the work that is done to it: lines of the same group are one chain."""
+"""A material with the work that is done to it; lines of the bill that are equal in both are
+calculated as one chain.
+"""
 
 
 class Stage(NamedTuple):

@@ -41,10 +41,12 @@ _WEIGHT_OF: Final = {
     WeightBasis.PALLET: "the given weight is taken to be that of a whole pallet",
     WeightBasis.DECLARED_UNIT: "the given weight is taken to be that of the declared unit",
 }
-"""What the weight is the weight of, where it is not one unit."""
+"""Kind of weight → what a note says that the given weight is the weight of, if not of one unit."""
 LIGHTEST_KG: Final = 1e-6
 HEAVIEST_KG: Final = 1e7
-"""Bounds of a believable mass: a bare chip weighs milligrams, a ship thousands of tonnes."""
+"""A believable mass is between `LIGHTEST_KG` and this: a bare chip weighs milligrams, a ship
+thousands of tonnes.
+"""
 _SLIP_OF_UNITS: Final = 300.0
 """Weights this many times apart are taken for a confusion of kilograms and grams (1,000 times, with
 some slack).
@@ -53,17 +55,18 @@ _QUANTITY: Final = re.compile(
     r"(?<![\w.,/])(?:(\d{1,4}) ?[x×] ?)?(\d{1,6}(?:[.,]\d{1,2})?) ?(kg|g|ml|cl|l)(?![\w²/])",
     re.IGNORECASE,
 )
-"""An amount in a name: "500 g", "2,5 kg", "6 x 33 cl"; not "160 g/m²" or "160 gsm"."""
+"""An amount in the name of a product: "500 g", "2,5 kg", "6 x 33 cl"; not "160 g/m²" or "160 gsm".
+"""
 _GIGA: Final = "G"
 """A number with "G" in the name of a device means gigabytes ("16G") or a generation of networks
 ("4G"), never grams.
 """
 _KG: Final = {"kg": 1.0, "g": 1e-3}
 _KG_OF_LIQUID: Final = {"l": 1.0, "cl": 1e-2, "ml": 1e-3}
-"""Unit in a name → kilograms, one litre taken as one kilogram."""
+"""Unit of volume in the name of a product → its kilograms, one litre taken as one kilogram."""
 _FILLED: Final = frozenset({"Food & beverages", "Chemicals & personal care"})
-"""Categories in whose names litres say how much there is; in others they say how much a thing
-holds.
+"""Categories where litres in a product's name say how much of it there is; in others they say how
+much it holds.
 """
 _KG_CO2E_PER_EUR: Final = {
     "Food & beverages": 1.0,
@@ -89,25 +92,28 @@ _KG_CO2E_PER_EUR: Final = {
     "Kitchen & household": 0.6,
     "Toys, sports & leisure": 0.6,
 }
-"""Monetary ratios of the product families of Base Carbone v22.0 (ADEME, Licence Ouverte; elements
-25010 to 25024, each ±80 %). Jewellery is left out: its price says little of how it is made.
+"""Category → kg CO2e for each euro of the price: the monetary ratios of the product families of
+Base Carbone v22.0 (ADEME, Licence Ouverte; elements 25010 to 25024, each ±80 %). Jewellery is left
+out: its price says little of how it is made.
 """
 _NEAR_A_EURO: Final = frozenset({"EUR", "USD", "GBP", "CHF"})
 """Currencies worth about a euro: near enough for a check by factors of ten."""
 _ABOVE_THE_PRICE: Final = 10.0
 _BELOW_THE_PRICE: Final = 1 / 100
-"""A figure below this many times the ratio for its price, or above `_ABOVE_THE_PRICE` times, gets a
-note. The ratios are of producers' prices: a shop's margin or a brand makes a figure low for its
-price, never high. So the lower bound is further away.
+"""A footprint gets a note if it is below this many times, or above `_ABOVE_THE_PRICE` times, what
+the price and `_KG_CO2E_PER_EUR` come to. The ratios are of producers' prices: a shop's margin or a
+brand makes a figure low for its price, never high. So the lower bound is further away.
 """
 _OTHER_ENERGY: Final = 10.0
-"""Stated energy this many times more or less than the usual is doubted: kWh and MJ are 3.6 times
-apart, kWh for a kilogram and for a tonne a thousand times.
+"""A stated energy gets a note if it is more than this many times above or below what is usual for
+the process: kWh and MJ are 3.6 times apart, kWh for a kilogram and for a tonne a thousand times.
 """
 _OTHER_REGION_SHARE: Final = 0.5
-"""From this share of the bill on, factors of other parts of the world get a note."""
+"""If at least this share of the bill's emissions rests on factors of other parts of the world, a
+note says so.
+"""
 _SAME_PART_OF_THE_WORLD: Final = 2
-"""The geographical rating of factors of the same part of the world."""
+"""The geographical rating of factors of the same part of the world as the product."""
 
 
 def footprint_notes(

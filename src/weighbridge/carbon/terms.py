@@ -43,7 +43,7 @@ _KG: Final = "kg"
 _KWH: Final = "kWh"
 _RATES_REMEMBERED: Final = 16_384
 _LABEL: Final = Contribution._fields.index("label")
-"""Place of the first field of a contribution that differs between products."""
+"""Position, among the fields of a contribution, of the first that differs between products."""
 
 
 class Term(NamedTuple):
@@ -77,7 +77,9 @@ class Rate:
     ratings: tuple[int, int, int]
     range_factor: float | None = field(init=False)
     in_common: tuple[Any, ...] = field(init=False)
-    """The fields of its contributions that are the same for every product: all before the label."""
+    """The values that all contributions made from this rate share: those of the fields before the
+    label.
+    """
 
     def __post_init__(self) -> None:
         """Work out what is the same for every product."""

@@ -43,7 +43,7 @@ _PAIRS_REMEMBERED: Final = 1024  # 8 KB each too: a process with its grid or hea
 _Z95: Final = 1.96
 _Z90: Final = 1.645
 _BOUNDS: Final = (0.025, 0.975)
-"""The ends of a 95 % range."""
+"""The quantiles at which a 95 % range begins and ends."""
 
 
 class Spread(NamedTuple):

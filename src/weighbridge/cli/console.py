@@ -147,8 +147,9 @@ CsvBomOption = Annotated[
 DEFAULT_FORMATS = "csv,xlsx,jsonl"
 GARBAGE_PORTION = 200_000
 SMALL_GARBAGE_PORTION = 2_000
-"""Allocations between two collections of garbage where answers must come quickly. A collection
-stops all threads: for about 2 ms after so many, for 100 ms after `GARBAGE_PORTION`.
+"""How many objects are allocated between two collections of garbage where answers must come
+quickly. A collection stops all threads: for about 2 ms after so many, for 100 ms after
+`GARBAGE_PORTION`.
 """
 MapOption = Annotated[
     list[str] | None,

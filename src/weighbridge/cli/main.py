@@ -42,7 +42,7 @@ from weighbridge.settings import load_settings, unknown_names
 from weighbridge.signals import unwinding
 
 EXIT_BUG: Final = 70
-"""EX_SOFTWARE of sysexits.h."""
+"""Exit code after an error in the program itself: EX_SOFTWARE of sysexits.h."""
 
 app = typer.Typer(
     name="weighbridge",

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from weighbridge.steps.shown import ShownField
 
 GROWTH: Final = 10
-"""Bytes of results and database for each byte of the catalogue: an estimate on the safe side, not a
-measurement.
+"""How many bytes of results and database a run is expected to need for each byte of the catalogue:
+an estimate on the safe side, not a measurement.
 """
 LEAST_ROOM_BYTES: Final = 50_000_000
-"""Free space that even the smallest run needs."""
+"""Free space that every run needs besides what `GROWTH` asks for."""
 
 
 def check_results_can_be_written(

@@ -36,7 +36,7 @@ ANSWER_FORMS: Final = {
     "object": "JSON mode, with the schema in the prompt",
     "text": "plain text, with the schema in the prompt",
 }
-"""Words for `AnswerForm`: how the model is told the form of its answer."""
+"""`AnswerForm` → words for it: how the model is told the form of its answer."""
 
 
 def register(app: typer.Typer) -> None:

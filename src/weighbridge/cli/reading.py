@@ -184,9 +184,9 @@ class RunOptions:
 # The report ----------------------------------------------------------------------------------
 
 _SAMPLE_CHARACTERS = 24
-"""The most characters shown of a sample from a column."""
+"""How many characters of a sample value from a column are shown, at most."""
 _REASONS = 10
-"""The most reasons for rejected rows, or for notes, that are printed."""
+"""How many reasons for rejected rows, and how many for notes, are printed, at most."""
 
 
 def print_report(

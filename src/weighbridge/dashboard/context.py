@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from weighbridge.dashboard.server import ServerContext
 
 INSIGHTS_FRESH_FOR_S: Final = 10.0
-"""The shortest time for which insights are reused before they are worked out again."""
+"""How long insights are reused, at least, before they are worked out again."""
 
 
 class Dashboard:

@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     from weighbridge.service.views.state import Outlook
 
 UPDATE_S: Final = 0.5
-"""The shortest pause between two updates."""
+"""The shortest pause between two updates of an open page."""
 PACE_S: Final = 2.0
-"""How long the products per hour are reused before they are computed again."""
+"""How long the figure of products per hour is reused before it is computed again."""
 MINUTES_S: Final = 5.0
-"""The shortest time for which a reading of the last hour is reused."""
+"""How long the last hour's activity, once read, is reused at least."""
 STATISTICS_COST_FACTOR: Final = 100.0
 """Statistics that took t seconds to read are reused for 100 t. For a day with many calls reading
 takes seconds, and open pages ask for them all the time.
@@ -49,11 +49,11 @@ takes seconds, and open pages ask for them all the time.
 NOT_YET: Final = "…"
 """Shown in place of statistics that are not read yet."""
 HEARTBEAT_S: Final = 15.0
-"""After so long without an update a viewer gets a heartbeat."""
+"""After so long without an update, an open page is sent a heartbeat."""
 KEPT_LINES: Final = 60
-"""How many log lines the page shows."""
+"""How many log lines the page shows, at most."""
 RECONNECT_MS: Final = 2_000
-"""How long a browser waits before it reconnects."""
+"""How long a browser waits before it opens a broken stream of updates again."""
 
 
 @dataclass(frozen=True, slots=True)

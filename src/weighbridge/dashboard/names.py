@@ -33,7 +33,7 @@ CAUSES: Final = {
     "AuthenticationFailed": "The provider refused the key",
     "ModelUnknown": "The account has no such model",
 }
-"""What people call the kinds of errors."""
+"""Kind of error → what people call it."""
 _FACTS: Final = {
     "gross_weight_kg": "Gross weight",
     "weight_is_gross": "Weight with packaging",

@@ -43,7 +43,7 @@ NAVIGATION: Final = (
 FLASH_COOKIE: Final = "weighbridge_flash"
 """The cookie with a message that the next page shows once."""
 FLASH_S: Final = 30
-"""How long such a message waits for the next page."""
+"""How many seconds the message in `FLASH_COOKIE` waits for the next page."""
 
 
 @lru_cache(maxsize=1)

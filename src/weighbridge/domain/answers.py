@@ -74,7 +74,7 @@ class Attribute(NamedTuple):
 
 PIECES_PER_PACK: Final = "pieces_per_pack"
 OTHER_ATTRIBUTES: Final = (PIECES_PER_PACK,)
-"""Attributes that are asked for although no component factor is looked up by them."""
+"""Attributes that the model is asked for although no component factor is looked up by them."""
 NO_LONGER_ASKED: Final = ("fabric_g_per_m2",)
 """Attributes that only answers from older versions have: they stay stored, and nothing is
 calculated from them.

@@ -25,7 +25,7 @@ class BatchStatus(StrEnum):
 ENDED = frozenset(
     {BatchStatus.COMPLETED, BatchStatus.EXPIRED, BatchStatus.CANCELLED, BatchStatus.FAILED}
 )
-"""Nothing more comes; what was answered until then is in the output file."""
+"""States after which no more answers come; what was answered until then is in the output file."""
 
 
 class RemoteBatch(NamedTuple):

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from weighbridge.domain.corrections import Path
 
 LINES: Final = "lines"
-"""First part of the path to a line."""
+"""First part of the path to a line of a bill."""
 _BETWEEN: Final = "\n"
-"""Stands between material and part in an anchor."""
+"""What separates the material from the part in the anchor of a line (see `line_anchor`)."""
 
 
 def line_number(path: Path, bill: BillOfMaterials) -> int | None:

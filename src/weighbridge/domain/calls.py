@@ -123,7 +123,7 @@ class CallReply(NamedTuple):
 
 
 STANDARD_TIERS: Final = frozenset({"default", "auto", "standard", "on_demand", ""})
-"""Names of the tier that the list prices are for."""
+"""Names of the service tier whose prices are the list prices."""
 
 
 @dataclass(frozen=True, slots=True)

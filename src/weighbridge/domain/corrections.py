@@ -29,8 +29,8 @@ Path = tuple[str, ...]
 
 _FIRST: Final = "value"
 _WRITTEN_OUT: Final = 1e16
-"""Python writes a whole number from this on with an exponent ("1e+16"), and PostgreSQL gives it
-back written out.
+"""Whole numbers from this one on are shown with all their digits: Python would write them with an
+exponent ("1e+16"), and PostgreSQL gives them back written out.
 """
 
 

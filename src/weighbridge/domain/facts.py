@@ -43,7 +43,7 @@ class ProductFacts:
     pieces_per_pack: float | None = None
     """How many pieces are sold under one product code."""
     gross_weight_kg: float | None = None
-    """With packaging."""
+    """Weight with packaging."""
     weight_is_gross: bool | None = None
     """True: the catalogue has no net weight, and `Product.weight_kg` includes the packaging."""
     process_hints: str | None = None
@@ -57,11 +57,11 @@ class ProductFacts:
     price: float | None = None
     """Price of one product, in `currency`."""
     currency: str | None = None
-    """ISO 4217."""
+    """Currency of `price`, as an ISO 4217 code."""
     supplier: str | None = None
     """Who sells it to the catalogue's owner, or makes it."""
     supplier_footprint_kg_co2e: float | None = None
-    """The supplier's own figure, per `supplier_footprint_per`."""
+    """The footprint that the supplier itself states, per `supplier_footprint_per`."""
     supplier_footprint_per: FootprintUnit | None = None
     supplier_footprint_boundary: FootprintBoundary | None = None
 
@@ -131,17 +131,20 @@ class ProcessFacts(NamedTuple):
     """
 
     country: str | None = None
-    """ISO 3166 alpha-2. Its grid supplies the electricity."""
+    """Where the process is done, as an ISO 3166 alpha-2 code; that country's grid supplies the
+    electricity.
+    """
     electricity_kwh_per_kg: float | None = None
-    """Per kg of what the process puts out; for machining, per kg of what it takes away."""
+    """Electricity per kg of what the process puts out; for machining, per kg of what it takes away.
+    """
     heat_kwh_per_kg: float | None = None
-    """Per kg of the same mass as `electricity_kwh_per_kg`."""
+    """Heat per kg of the same mass as `electricity_kwh_per_kg`."""
     electricity_kg_co2e_per_kwh: float | None = None
-    """Of the electricity that the process uses; used instead of the factor of the grid."""
+    """Emissions of the electricity that the process uses; replaces the factor of the grid."""
     heat_kg_co2e_per_kwh: float | None = None
-    """Of the heat that the process uses; used instead of the factor of the table."""
+    """Emissions of the heat that the process uses; replaces the heat factor of the table."""
     energy_source: str | None = None
-    """Where the four figures come from: "meter readings 2025"."""
+    """Where the four figures of energy and emissions come from: "meter readings 2025"."""
 
     def known(self) -> dict[str, Any]:
         """The facts that are known, by name, as JSON values."""
@@ -170,9 +173,9 @@ ENERGY_USED: Final = ("electricity_kwh_per_kg", "heat_kwh_per_kg")
 them uses that much, or all together.
 """
 _UNITS: Final = {"kwh_per_kg": "kWh per kg", "kg_co2e_per_kwh": "kg CO2e per kWh"}
-"""End of the name of a fact → its unit as messages write it."""
+"""How the name of a fact ends → its unit as messages write it."""
 _LONGEST_SOURCE: Final = 200
-"""How many characters are kept of `energy_source`."""
+"""How many characters of `energy_source` are kept, at most."""
 
 
 def process_fact(name: str, value: Any, countries: Container[str]) -> Any:

@@ -32,8 +32,8 @@ class Cause:
     reason: str = ""
     targets: tuple[str, ...] = ()
     is_alone: bool = False
-    """Whether this cause alone explains the change: a newer method or other factors were in use
-    too, but did not change the figure.
+    """True: the method or the factors had changed too since the version before, but did not change
+    the figure. False: they had not, or they did change it, or that is not known.
     """
 
     def as_stored(self) -> dict[str, Any]:
@@ -63,9 +63,10 @@ class Cause:
 PROCESSED = Cause(CauseKind.PROCESSED)
 """The cause of every footprint that the queue computed."""
 WITH_OWN_FACTORS: Final = " with factors of this product"
-"""Ends the name of a table of factors that a correction has changed for one product."""
+"""Last words of a factor table's name after a correction has changed its factors for one product.
+"""
 _LEAST_CHANGE: Final = 1e-9
-"""Share of a figure below which a change is rounding."""
+"""A change by no more than this share of the figure is rounding."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,7 @@ _BACKOFF: Final = tuple(
     timedelta(seconds=s)
     for s in (5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 21_600, 21_600, 14_400)
 )
-"""The waits between tries: twelve tries within a day."""
+"""The waits between the twelve tries to send a notice, which all fall within a day."""
 
 
 def next_try(attempts: int) -> timedelta | None:

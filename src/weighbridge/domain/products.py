@@ -74,7 +74,7 @@ class Picture:
 
 
 MOST_PICTURES: Final = 4
-"""The most pictures of one product, and in one call."""
+"""How many pictures one product may have, and one call may show, at most."""
 
 
 def picture_as_stored(picture: Picture | str) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class Product:
 
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-"""Made once: `json.dumps` makes a new encoder for every call with these options."""
+"""Writes JSON. Made once: `json.dumps` makes a new encoder for every call with these options."""
 
 
 def _encoded(shown: list[Any]) -> str:

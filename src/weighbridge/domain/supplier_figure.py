@@ -33,13 +33,15 @@ if TYPE_CHECKING:
     from weighbridge.domain.results import Footprint
 
 BEYOND_BELIEF: Final = 100.0
-"""How many times above or below the estimate a supplier's figure is no longer believed."""
+"""A supplier's figure more than this many times above or below the estimate is not believed."""
 RANGE_GSD: Final = 1.2
 """Assumed geometric standard deviation of a supplier's figure: its 95 % range is the figure divided
 and multiplied by 1.43.
 """
 _QUALITY: Final = DataQuality(technological=1.0, geographical=1.0, temporal=3.0)
-"""The figure is of this very product and place; no column states its year."""
+"""Data quality of a supplier's figure: it is of this very product and place, but no column states
+its year.
+"""
 _Z95: Final = 1.96
 _AGREES_WITHIN: Final = 1.5
 """The figure and the estimate agree when the higher is at most this many times the lower."""

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 NOT_STATED: Final = "(not stated)"
-"""The group of what has no supplier, no country or no category."""
+"""Name of the group of products that have no supplier, no country or no category."""
 
 
 class TotalBy(StrEnum):

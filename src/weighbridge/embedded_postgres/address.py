@@ -22,7 +22,7 @@ from weighbridge.errors import DatabaseUnavailable
 PORT: Final = 5432
 SOCKET: Final = f".s.PGSQL.{PORT}"
 _LONGEST: Final = 103
-"""The most bytes in the path of a socket: 107 on Linux, 103 on macOS."""
+"""The most bytes in the path of a socket that every system allows: Linux allows 107, macOS 103."""
 
 
 class ShortName:

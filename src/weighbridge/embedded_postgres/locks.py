@@ -97,8 +97,8 @@ if sys.platform == "win32":
     import random
 
     _BYTES: Final = 1 << 30
-    """Windows locks ranges of bytes, each for one process: to share is to lock one random byte of
-    so many, to hold alone is to lock all.
+    """How many bytes of a lock file can be locked. Windows locks ranges of bytes, each for one
+    process: to share the lock is to lock one random byte of these, to hold it alone is to lock all.
     """
 
     def _lock(descriptor: int, exclusively: bool) -> None:

@@ -58,7 +58,7 @@ STOP_LIMIT_S: Final = 60.0
 ENDING_LIMIT_S: Final = 60.0
 """How long the remaining processes of a server may take to end before they are killed."""
 REST_S: Final = 2.0
-"""Time after a failed start before the next is tried."""
+"""How long after a failed start no other start is tried."""
 COPIED: Final = "copied-while-in-use"
 """Name of the file that marks a data directory as a copy that was made while the server of the
 original ran.

@@ -43,7 +43,7 @@ has.
 IDLE_POLL: Final = timedelta(seconds=2)
 """Time between two queries for jobs of dead workers, and for jobs whose notification was lost."""
 PICTURES_CHECK_S: Final = 2.0
-"""Time between two checks, while pictures are fetched, if the queue was stopped."""
+"""Time between two checks whether the queue was stopped, while pictures are fetched."""
 
 
 class Supervisor:
@@ -79,7 +79,9 @@ class Supervisor:
         self._uploaded = asyncio.Event()
         self.heartbeat_timeout = HEARTBEAT_TIMEOUT
         self.most_jobs_at_once = MOST_JOBS_AT_ONCE
-        """May be changed only before the start, like `heartbeat_timeout`."""
+        """The most jobs that this process runs at the same time. This and `heartbeat_timeout` may
+        be changed only before the start.
+        """
 
     @property
     def in_flight(self) -> int:

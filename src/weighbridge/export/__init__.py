@@ -69,7 +69,9 @@ WRITERS: Final[Mapping[str, Callable[[Path, Fields, Extras], Writer]]] = {
     "jsonl": _jsonl,
     "parquet": _parquet,
 }
-"""Formats that contain all products. The name is also the file's suffix."""
+"""The writer of each format that contains all products. A format's name is also the suffix of its
+files.
+"""
 
 WORKBOOK: Final = "xlsx"
 """The format that lists the products with the largest totals first, and contains totals."""

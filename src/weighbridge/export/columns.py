@@ -28,7 +28,7 @@ SIMULATED_WARNING: Final = (
 )
 RECORDED_WARNING: Final = "RECORDED: these figures come from replayed answers; the column model says which model gave them, and when"
 _TOP: Final = 3
-"""How many contributions are named."""
+"""How many of a product's contributions, the largest, are named in one cell."""
 _EMISSIONS_DIGITS: Final = 4
 # Twelve digits keep every mass that a person wrote and drop what adding up a bill leaves:
 # 0.30000000000000004.

@@ -227,7 +227,9 @@ _SPECIAL: Final[dict[str, Callable[[ResultRow], Any]]] = {
     "factors_version": lambda row: row.provenance and row.provenance.factors,
     "step_versions": _steps,
 }
-"""The columns that are neither a field of a step nor simply the field of the same name."""
+"""How to get the value of each column that is neither a field of a step nor simply the field of the
+same name.
+"""
 
 
 @contextlib.contextmanager

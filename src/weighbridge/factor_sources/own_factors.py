@@ -37,11 +37,11 @@ MATERIAL: Final = "material"
 PROCESS: Final = "process"
 REFERENCE: Final = "reference"
 KINDS: Final = (MATERIAL, PROCESS, REFERENCE)
-"""What a row of the file may be."""
+"""The kinds of row that a file of the user's own factors can hold."""
 MOST_OFFERED: Final = 1_000
 MOST_CHARACTERS: Final = 15_000
-"""The most characters of all keys together that providers accept in the closed lists of one
-question; `MOST_OFFERED` is the most keys.
+"""The most characters that the keys of all materials may have together, as providers accept no more
+in one question; `MOST_OFFERED` is the most keys of materials and processes.
 """
 _CITED: Final = ("source", "source_id", "year", "region", "licence")
 """Columns that every row needs, because they say where its figures come from."""

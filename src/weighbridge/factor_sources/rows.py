@@ -174,7 +174,9 @@ MATERIAL_COLUMNS: Final = (
     "region",
     "licence",
 )
-"""What every material row must have; the other columns of the bundled file are optional."""
+"""Columns that every row of a material must have; the other columns of the bundled file are
+optional.
+"""
 
 
 def material_factor(row: Row) -> MaterialFactor:

@@ -12,11 +12,13 @@ from typing import Final
 from weighbridge.errors import PictureRefused
 
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
-"""All that IANA has given out for the public Internet:
+"""All IPv6 addresses that IANA has given out for the public Internet:
 https://www.iana.org/assignments/ipv6-address-space
 """
 _NAT64: Final = IPv6Network("64:ff9b::/96")
-"""RFC 6052: the last 32 bits are an IPv4 address, to which a gateway would pass the request on."""
+"""RFC 6052: in an address of this network the last 32 bits are an IPv4 address, to which a gateway
+would pass the request on.
+"""
 _NEVER: Final = tuple(
     ip_network(network)
     for network in (
@@ -26,10 +28,11 @@ _NEVER: Final = tuple(
         "3fff::/20",  # RFC 9637: documentation
     )
 )
-"""Networks that are refused although Python may call them global."""
+"""Networks that are refused although Python may call their addresses global."""
 _IPV4_BITS: Final = 0xFFFF_FFFF
 _ISATAP: Final = frozenset({0x0000_5EFE, 0x0200_5EFE})
-"""RFC 5214: what stands before the IPv4 address in the last 64 bits."""
+"""RFC 5214: the 32 bits that stand in an IPv6 address before an IPv4 address in its last 32 bits.
+"""
 
 
 def require_public(address: str, host: str) -> None:

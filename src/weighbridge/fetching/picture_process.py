@@ -30,7 +30,9 @@ FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF")
 MAX_PIXELS: Final = 50_000_000
 MAX_SIDE_PX: Final = 16_384
 MEMORY_BYTES: Final = 1_500_000_000
-"""The address space of this process; a picture of MAX_PIXELS decodes in a third of it."""
+"""The most address space that this process may take; a picture of MAX_PIXELS decodes in a third of
+it.
+"""
 JPEG_QUALITY: Final = 90
 
 

@@ -25,21 +25,23 @@ if TYPE_CHECKING:
     from weighbridge.planning.image_tokens import PictureBounds
 
 TRIES: Final = 2
-"""How many times a picture is asked for."""
+"""How many times a picture is asked for, at most."""
 PAUSE_S: Final = 1.0
-"""How long to wait before another try."""
+"""How long to wait before a picture is asked for again."""
 DEAD_AFTER: Final = 5
-"""A host is dead after so many pictures in a row that did not come."""
+"""Number of requests in a row without an answer after which a host counts as dead."""
 DEAD_FOR_S: Final = 60.0
-"""How long a dead host is not asked; then one more picture is tried."""
+"""How long a dead host is not asked; then it is asked for one more picture."""
 SLOW_S: Final = 10.0
-"""A picture that takes longer makes its host slow, until another comes sooner."""
+"""If a picture takes longer than this, its host counts as slow, until a picture from there takes
+less.
+"""
 MOST_SLOW_S: Final = 2_400.0
 """How long the slow pictures of a host may take together: ten minutes on its four connections."""
 TOO_SLOW_FOR_S: Final = 600.0
 """How long a host is not asked after its slow pictures took longer than `MOST_SLOW_S` together."""
 MOST_HOSTS: Final = 10_000
-"""How many quick hosts, and how many others, are remembered."""
+"""How many hosts that answered quickly are remembered, and how many slow or failing ones."""
 
 
 class SourceClosed(Exception):

@@ -107,9 +107,9 @@ class RawChunk:
     sheet: str | None = None
     remarks: tuple[CellRemark, ...] = ()
     passed_over: Mapping[str, int] = field(default_factory=dict)
-    """How many rows hold no product and are not faulty either, by their kind."""
+    """How many rows hold no product and are not faulty either, by what these rows are."""
     hidden: frozenset[int] = frozenset()
-    """Numbers of the rows that are hidden in the program that the file comes from."""
+    """Numbers of the rows that are hidden in the spreadsheet that was read."""
     stored_numbers: Mapping[str, frozenset[int]] = field(default_factory=dict)
     """For each column of numbers: in which rows its cell is a number of the file itself, not text.
 

@@ -135,4 +135,4 @@ class ReadOptions:
 
 
 USUAL: Final = ReadOptions()
-"""The options of a user who says nothing."""
+"""The options for reading a file where the user sets none."""

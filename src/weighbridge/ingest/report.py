@@ -188,7 +188,7 @@ class ReportBuilder:
 
 
 _CELL: Final = r'"(?:[^"]|"[^ .,;)])*"'
-"""A quoted cell within a reason."""
+"""Matches the text of a cell, in quotation marks, within the reason of a note or a rejected row."""
 
 
 def without_cells(reason: str) -> str:

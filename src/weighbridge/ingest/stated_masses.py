@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 _CANDIDATES: Final = (KILOGRAM, GRAM, POUND, OUNCE)
 _MOST_ROWS: Final = 2_000
-"""How many rows with a stated mass are kept for a file."""
+"""Once this many rows that state a mass are kept for a file, no more are looked at."""
 _ROWS_OF_A_CHUNK: Final = 500
-"""About how many rows of one chunk are looked at."""
+"""About how many rows of one chunk, at most, are searched for a stated mass."""
 _WORDS: Final = "|".join(
     sorted((re.escape(name) for name in UNIT_NAMES if name not in {"t", "to", "st"}), key=len)[::-1]
 )
 _STATED: Final = (
     rf"(?i)(?:^|[\s(,;:/-])([0-9]{{1,6}}(?:[.,][0-9]{{1,3}})?)\s*({_WORDS})(?:[\s),;.!]|$)"
 )
-"""A mass in a text; 16 GB, 180 g/m² and 5–10 kg do not match."""
+"""Matches a mass in a text; 16 GB, 180 g/m² and 5–10 kg do not match."""
 _EXACT: Final = 0.02
 """How far two masses may differ, as a share of the stated one, to count as the same."""
 _LEAST_RATIO: Final = 0.6
@@ -39,9 +39,13 @@ _GREATEST_RATIO: Final = 5.0
 `_LEAST_RATIO` times: honey of 500 g weighs 0.78 kg with its jar.
 """
 _ENOUGH: Final = 3
-"""How many rows must state the cell's own number before its unit counts as clear."""
+"""In how many rows the cell's number, read in one unit, must be the mass that the text states
+before that unit counts as clear.
+"""
 _CLEAR: Final = 0.8
-"""The share of the rows that state the cell's own number which must agree on its unit."""
+"""Of the rows in which the cell's number is the stated mass in some unit, the share that must agree
+on the unit before it counts as clear.
+"""
 
 
 @dataclass(frozen=True, slots=True)

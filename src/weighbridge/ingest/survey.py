@@ -46,13 +46,13 @@ _BARE_SAMPLE: Final = 200
 _MOST_SAMPLED: Final = 20_000
 """About how many numbers without a unit are kept for a column."""
 _HEAVY_KG: Final = 50.0
-"""If half of the numbers of a column without units are above this, they may be grams."""
+"""If half of the numbers of a weight column without units are at least this, they may be grams."""
 _HEAVY_WHOLE_KG: Final = 5.0
-"""If half of the numbers of a column of whole numbers are above this, they may be grams: weights of
-small goods in kilograms would have decimals.
+"""If half of the numbers of a weight column of whole numbers without units are at least this, they
+may be grams: weights of small goods in kilograms would have decimals.
 """
 _FEW: Final = 5
-"""A column with fewer numbers never counts as one of whole numbers."""
+"""A column with fewer numbers than this never counts as one of whole numbers."""
 _PERCENT: Final = (
     "%", "percent", "prozent", "procent", "pct", "pourcent", "porcent", "процент", "yüzde", "百分",
 )  # fmt: skip
@@ -66,7 +66,7 @@ _ENGLISH: Final = frozenset(
 
 
 _OTHER_UNITS: Final = {"g": "grams", "lb": "pounds", "oz": "ounces"}
-"""What a user can say where kilograms were assumed."""
+"""Units that a user can choose instead, where kilograms were assumed."""
 
 
 @dataclass(slots=True)

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FIRST_CALLS: Final = 5
-"""Number of calls, bad in the same way, that is enough evidence if no others have been made."""
+"""Number of calls that are enough evidence if they are all there are and all bad in the same way.
+"""
 CALLS_IN_A_ROW: Final = 20
-"""Number of calls in a row, bad in the same way, that is enough evidence at any later time."""
+"""Number of calls in a row, bad in the same way, that are enough evidence at any later time."""
 LEAST_PRODUCTS: Final = 6
-"""Number of products that the bad calls must be about to be evidence (more than one group has): a
-few hard products prove nothing.
+"""Number of different products that the bad calls must be about, at least, to be evidence (more
+than one group has): a few hard products prove nothing.
 """
 
 REFUSALS: Final = ("RequestRefused", "RequestBlocked", "GenerationFailed", "RequestTooLarge")

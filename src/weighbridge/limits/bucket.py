@@ -62,12 +62,14 @@ the square of the time: 1 % after 9 s, all after 90 s.
 """
 
 DRAIN_MEMORY_S: Final = 15.0
-"""Time over which the estimate of the drain is averaged."""
+"""Time over which the estimate of the drain, what others take, is averaged."""
 LEAST_NET: Final = 0.05
-"""Least share of the refill that is counted as ours, however much others seem to take."""
+"""The share of the refill that is counted as ours at least, however much others seem to take."""
 
 STORM_S: Final = 1.0
-"""Refusals within this time are one event: the calls were sent before the first refusal arrived."""
+"""Refusals within this time after a first one count as one event with it: their calls were sent
+before the first refusal arrived.
+"""
 
 ROW_S: Final = 5.0
 """Refusals that follow each other within this time are refusals in a row."""

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 ROUNDING_S: Final = 1.5
-"""Some providers round the time until full to whole seconds; smaller differences mean nothing."""
+"""Some providers round the time until the quota is full to whole seconds; differences in it below
+this mean nothing.
+"""
 
 
 @dataclass(frozen=True, slots=True)

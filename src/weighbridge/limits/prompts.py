@@ -15,7 +15,7 @@ WELL_BELOW: Final = 0.8
 the languages of most catalogues.
 """
 CALLS: Final = 4
-"""After so many calls in a row for which the server counts the same number of prompt tokens, the
+"""After this many calls in a row for which the server counts the same number of prompt tokens, the
 prompts are taken to be cut.
 """
 CALLS_AT_ROUND_COUNT: Final = 2
@@ -23,7 +23,9 @@ CALLS_AT_ROUND_COUNT: Final = 2
 ROUND: Final = 128
 """Usual context sizes are multiples of this."""
 DIFFERENT: Final = 8
-"""Our own counts of calls that the server counts alike must differ by at least this many tokens."""
+"""Where the server counts the same for several calls, our own counts of them must differ by at
+least this many tokens to prove a cut.
+"""
 
 
 class Counted(NamedTuple):

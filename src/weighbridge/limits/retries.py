@@ -46,7 +46,7 @@ MAX_ATTEMPTS: Final = 3
 BACKOFF_CAP_S: Final = 60.0
 """The longest wait before a retry."""
 BACKOFF_FIRST_S: Final = 1.0
-"""The longest wait before the first retry; it doubles with each failure."""
+"""The longest wait before the first retry; with each further failure the longest wait doubles."""
 REFUSAL_FIRST_S: Final = 0.5
 """As `BACKOFF_FIRST_S`, after a 429."""
 RETRY_AFTER_MAX_S: Final = 5.0
@@ -59,7 +59,9 @@ TIMEOUTS_BEFORE_STUCK: Final = 2
 requests. (A server on this machine is slow rather than down: there the first timeout is enough.)
 """
 TIME_FACTOR: Final = 3.0
-"""Factor by which the time limit of a call is raised for a product that is asked alone."""
+"""Factor by which the time limit of a call about one product is raised, after timeouts, before that
+product fails.
+"""
 BLOCKED_TRIES: Final = 3
 """Number of calls about one product that a firewall may block before the product fails: some
 firewalls block at random.

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 Name = TypeVar("Name")
 
 SLACK: Final = 0.1
-"""Fraction by which a worker may exceed its share: not all workers look for jobs at the same
-moment.
+"""Fraction by which a worker may exceed its share of the jobs: not all workers look for jobs at the
+same moment.
 """
 
 

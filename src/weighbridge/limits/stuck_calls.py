@@ -21,16 +21,19 @@ TIMES_OF_ONE: Final = 15
 five minutes.
 """
 LEAST_PASSED: Final = 4
-"""Number of other calls that must have succeeded since the first failure of this one."""
+"""Number of other calls that must have succeeded before a failing call can count as stuck; usually
+only those since its first failure are counted.
+"""
 CHANCE: Final = 1e-4
-"""A call is stuck if the probability of its failures, given how often others fail, is below this.
+"""A call counts as stuck if its failures in a row, given how often other calls fail, are less
+probable than this.
 """
 
 
 FEW: Final = 2
-"""At the end of a run no other calls are sent that could succeed. So if no more calls than this are
-failing, and others succeeded earlier, they count as stuck after twice as many failures as are
-needed otherwise.
+"""At the end of a run no other calls are sent that could succeed. So if at most this many calls are
+failing, and others succeeded earlier, the failing ones count as stuck after twice as many failures
+as are needed otherwise.
 """
 
 
@@ -39,8 +42,8 @@ BILLED_TIMES_OF_A_GROUP: Final = 3
 BILLED_TIMES_OF_ONE: Final = 5
 """As `TIMES_OF_ONE`, for empty replies that are billed."""
 BILLED_TIMES_AT_MOST: Final = 8
-"""If this many billed empty replies in a row would show that a call is stuck, it is suspect, and it
-is worth paying for the rest of them.
+"""If this many billed empty replies in a row would show that a call is stuck, the call is suspect,
+and it is worth paying for the replies that are still missing.
 """
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from weighbridge.settings import Settings
 
 LOOK_EVERY_S: Final = 0.25
-"""Time between two looks at the progress."""
+"""Time between two checks of the progress of a run."""
 
 
 async def weigh(

@@ -21,10 +21,10 @@ prompt, and the file is held in memory.
 """
 TOKEN_LIMIT_EXCEEDED: Final = "token_limit_exceeded"  # noqa: S105 - an error code
 BELOW_REFUSED: Final = 0.9
-"""Factor by which the tokens that may wait are lowered after a refusal."""
+"""Factor by which the number of tokens that may wait in batches is lowered after a refusal."""
 LEAST_PART: Final = 10
-"""The tokens that may wait are never lowered below the limit that the provider states, divided by
-this.
+"""The number of tokens that may wait in batches is never lowered below the limit that the provider
+states, divided by this.
 """
 _LIMIT: Final = re.compile(r"Limit:\s*([\d,]+)\s*enqueued tokens", re.IGNORECASE)
 

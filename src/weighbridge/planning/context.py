@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from weighbridge.planning.cost import QuestionLoad
 
 LEAST_PRODUCT_TOKENS: Final = 100
-"""Tokens of a product with a short description. A group has only as many products as have at least
-this room each.
+"""Tokens of a product with a short description. A group has at most as many products as leave each
+of them this much room in the model's context.
 """
 
 

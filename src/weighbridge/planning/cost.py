@@ -19,17 +19,22 @@ if TYPE_CHECKING:
 
 MILLION: Final = 1_000_000
 PROMPT_MARGIN: Final = 1.1
-"""Factor by which the provider's count of a prompt may exceed ours."""
+"""Factor by which the provider's count of a prompt's tokens may exceed ours."""
 SHORT_ANSWERS: Final = 0.7
-"""Factor on the expected length of answers for the low end of a cost estimate."""
+"""Factor by which the expected length of answers is multiplied for the low end of a cost estimate.
+"""
 LONG_ANSWERS: Final = 1.6
-"""Factor on the expected length of answers for the high end: bills of materials may be long."""
+"""Factor by which the expected length of answers is multiplied for the high end of a cost estimate:
+bills of materials may be long.
+"""
 CACHED_PROMPT_LEAST: Final = 1024
 """The shortest beginning of a prompt, in tokens, that OpenAI's prompt cache stores:
 https://developers.openai.com/api/docs/guides/prompt-caching
 """
 CACHED_PROMPT_STEP: Final = 128
-"""Of a longer beginning of a prompt, OpenAI's cache stores a multiple of this many tokens."""
+"""Of a beginning that is longer than `CACHED_PROMPT_LEAST`, OpenAI's cache stores a multiple of
+this many tokens.
+"""
 
 
 @dataclass(frozen=True, slots=True)

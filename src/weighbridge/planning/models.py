@@ -207,7 +207,9 @@ PROFILES: Final[dict[str, ModelProfile]] = {
     ),
     "computer-use-preview": ModelProfile(Tiles(65, 129)),
 }
-"""Profiles by the beginning of the model's name; of several that match, the longest counts."""
+"""The profile of each model, by the beginning of its name; of several that match, the longest
+counts.
+"""
 
 
 def profile_of(model: str) -> ModelProfile:

@@ -39,31 +39,34 @@ REPLY_START_TOKENS: Final = 3
 SCHEMA_FRAME_TOKENS: Final = 16
 
 REMEMBERED: Final = 200
-"""Number of answers, per question and group size, whose lengths are remembered."""
+"""Number of last answers, per question and group size, whose lengths are remembered."""
 QUANTILE: Final = 0.98
 """Share of the remembered answers that the allowance must be enough for."""
 HEADROOM: Final = 1.15
-"""Factor on the length that `QUANTILE` of the answers did not exceed."""
+"""Factor by which the length that `QUANTILE` of the answers did not exceed is multiplied."""
 ENOUGH: Final = 20
-"""Number of answers of a group size from which its allowance is learned; before, it is estimated.
+"""Number of answers of a group size from which on the allowance of that size is learned; before, it
+is estimated.
 """
 COLD_HEADROOM: Final = 1.25
-"""Factor on the expected length, before enough answers of any group size are known."""
+"""Factor by which the expected length is multiplied, before enough answers of any group size are
+known.
+"""
 FIXED_TOKENS: Final = 32
-"""Tokens of an answer's frame, whatever the number of products."""
+"""Tokens that are added for the frame of an answer, whatever the number of products."""
 TRUNCATED_FACTOR: Final = 1.5
-"""An answer that was cut off counts as this many times as long as it is: how much longer it would
+"""Factor by which the length of an answer that was cut off is multiplied: how much longer it would
 have been is unknown.
 """
 LONGEST_TIMES: Final = 4
-"""Retries get at most this multiple of the expected length, or twice the usual length if that is
-more.
+"""A retry is allowed at most this multiple of the expected length, or twice the usual allowance if
+that is more.
 """
 LONGEST_AT_LEAST: Final = 1_000
 """Tokens that a retry may always take, however short the expected answer is."""
 REASONING_TOKENS: Final = 4_000
-"""Some models write their reasoning before the answer. An answer that was cut off counts at most as
-twice the longest allowance of a retry plus this.
+"""Some models write their reasoning before the answer. So an answer that was cut off counts as at
+most twice the longest allowance of a retry, plus this many tokens.
 """
 
 

@@ -93,14 +93,15 @@ not mark a variant.
 """
 
 BEFORE_A_KIND: Final = _words("or")
-"""A colour after this word (French for gold) does not mark a variant."""
+"""A colour after this word does not mark a variant: "or" is French for gold."""
 
 SIZES: Final = _words("xxs xs xl xxl xxxl xxxxl")
 SHORT_SIZES: Final = _words(
     "s m l small medium large klein mittel groß petit moyen pequeño pequeña mediano mediana "
     "piccolo piccola",
 )
-"""Words that are sizes only at the end of a phrase: each is also an ordinary word or letter."""
+"""Words that count as sizes only at the end of a phrase: each is also an ordinary word or letter.
+"""
 SIZE_LABELS: Final = _words(
     "size sizes größe groesse gr taille talla taglia maat tamanho rozmiar storlek størrelse "
     "velikost размер beden koko",

@@ -42,7 +42,9 @@ MAX_SIZED_WEIGHT_RATIO: Final = 10.0
 this factor they differ in packaging, as a sachet and a canister do.
 """
 MIN_CODE_CHARACTERS: Final = 3
-"""Shorter article numbers are not removed from texts: they may be ordinary words or sizes."""
+"""Article numbers shorter than this are not removed from texts: they may be ordinary words or
+sizes.
+"""
 _TOKEN: Final = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+|[%/²³°×+#\"″]|[,;:|()\[\]–—]|(?<=\s)-(?=\s)")
 _SEPARATORS: Final = frozenset(",;:|()[]–—-")
 _UNSTATED: Final = "none"

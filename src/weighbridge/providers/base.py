@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from weighbridge.domain.batches import RemoteBatch, ResultFile, ResultLine
 
 CACHE_SAVING: Final = "cache_saving_usd"
-"""Key in `learned`: what the prompt cache has saved, minus what writing to it has cost."""
+"""Key in `learned` for the USD that the prompt cache has saved, minus what writing to it has cost.
+"""
 
 
 class BatchService(Protocol):

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from weighbridge.providers.sdk import Sdk
 
 KEY_NAME: Final = "weighbridge_batch"
-"""The name of the metadata that carries the key of a batch."""
+"""Name of the entry in a batch's metadata that carries our own key for it."""
 URL: Final = f"/v1{QUESTIONS}"
 FILE_TIMEOUT_S: Final = 600.0
 """Seconds to wait for the next bytes of a file that is uploaded or fetched."""

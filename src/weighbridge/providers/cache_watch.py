@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from weighbridge.domain.calls import Price, Usage
 
 TRIAL_REPLIES: Final = 50
-"""Replies with cache reads or writes that are needed before the measurement counts."""
+"""Number of replies with cache reads or writes that are needed before it is judged whether the
+cache pays.
+"""
 
 
 @dataclass(slots=True)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _NO_SUCH_ENDPOINT: Final = frozenset({400, 404, 405, 501})
 _SUGGESTIONS: Final = 3
-"""The most similar models that are named for an unknown one."""
+"""How many similar names of models are suggested, at most, for an unknown one."""
 ALIVE_WITHIN_S: Final = 10.0
 """Seconds within which a server must answer to count as alive."""
 _CONTEXT_FIELDS: Final = (

@@ -31,19 +31,20 @@ if TYPE_CHECKING:
     import ssl
 
 KEEP_ALIVE_S: Final = 4.0
-"""How long an idle connection is used again. Many servers close it after five seconds (uvicorn,
-gunicorn, Node.js), and a request on a connection that is just being closed is lost.
+"""How many seconds a connection may have been idle and still be used for another request. Many
+servers close it after five (uvicorn, gunicorn, Node.js), and a request on a connection that is just
+being closed is lost.
 """
 
 CAUGHT: Final = (aiohttp.ClientError, OSError, UnicodeError)
-"""All that aiohttp raises while it sends and receives. UnicodeError: a host name that cannot be
-encoded.
+"""All errors that aiohttp raises while it sends and receives. UnicodeError: a host name that cannot
+be encoded.
 """
 
 _LONGEST_HEADER: Final = 64 * 2**10
 _MOST_HEADERS: Final = 512
-"""The most headers of a reply; `_LONGEST_HEADER` is the most bytes of one. aiohttp's own bounds are
-so narrow that real gateways and their cookies exceed them.
+"""How many headers a reply may have, at most; `_LONGEST_HEADER` is how many bytes one header may
+have. aiohttp's own bounds are so narrow that real gateways and their cookies exceed them.
 """
 
 

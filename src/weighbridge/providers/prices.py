@@ -37,8 +37,8 @@ empty.
 """
 
 _SAMPLE_TOKENS: Final = 1000
-"""Prices are computed for so many tokens: some rise with the length of the prompt, but only above
-100,000 tokens.
+"""For how many tokens a cost is computed to find the price per million tokens: some prices rise
+with the length of the prompt, but only above 100,000 tokens.
 """
 
 

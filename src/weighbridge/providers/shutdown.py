@@ -13,7 +13,7 @@ from typing import Final
 from weighbridge.planning.models import profile_of
 
 WARNED_BEFORE_DAYS: Final = 90
-"""Days before a shutdown from which on it is announced."""
+"""How many days before the shutdown of a model the warning of it begins."""
 
 
 @dataclass(frozen=True, slots=True)

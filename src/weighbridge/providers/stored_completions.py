@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 KEY_NAME: Final = "weighbridge_call"
-"""The name of the metadata that carries the key."""
+"""The name of the metadata field that carries the key of a call, by which its stored completion is
+found.
+"""
 
 LOOKUP_TIMEOUT_S: Final = 30.0
 _PASSING: Final = frozenset({402, 408, 409, 425, 429, 498, 499})
@@ -28,7 +30,9 @@ _PASSING: Final = frozenset({402, 408, 409, 425, 429, 498, 499})
 no list of stored completions, or none for this key. (A wrong key shows in the next call.)"""
 _NOT_BUILT: Final = 501
 _LISTED: Final = 5
-"""Stored completions fetched for a key: one, or two if a proxy sent the request twice."""
+"""How many stored completions are fetched for the key of a call, at most: there is one, or two if a
+proxy sent the request twice.
+"""
 
 
 class NothingKept(Exception):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_USD", "PERIODS", "Budget"]
 
 MOST_USD: Final = 1e9
-"""The largest cap that can be set."""
+"""The largest budget that can be set, in USD."""
 
 
 class InvalidBudget(InputError):

@@ -64,8 +64,8 @@ LATENCY_S: Final = 4.0
 output.
 """
 _IN_MEMORY_BYTES: Final = 4 << 20
-"""A larger sample, packed, goes to a temporary file: descriptions may be long. With usual ones a
-million rows take 3 MB.
+"""How many bytes a packed sample may have, at most, to be kept in memory; a larger one goes to a
+temporary file: descriptions may be long. With usual ones a million rows take 3 MB.
 """
 
 

@@ -33,9 +33,11 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Database
 
 UPDATE_INTERVAL_S: Final = 0.25
-"""The shortest pause between two updates."""
+"""The shortest pause, in seconds, before events are published again."""
 IDLE_LOOK_S: Final = 2.0
-"""The longest pause between two updates: some changes are not announced, such as quota in use."""
+"""After so many seconds without news, the state is read all the same: some changes are not
+announced, such as quota in use.
+"""
 HEARTBEAT_S: Final = 15.0
 """After so long without an event a listener gets a heartbeat."""
 RECONNECT_S: Final = 1.0
@@ -45,7 +47,9 @@ FOLLOWED_S: Final = 300.0
 LINES_PER_UPDATE: Final = 50
 """The most log lines, and the most products, in one event."""
 KEPT_BYTES: Final = 8_000_000
-"""The size of all events kept for clients that reconnect: minutes at full load, hours otherwise."""
+"""How many bytes of events are kept, at most, for clients that reconnect: the events of minutes at
+full load, of hours otherwise.
+"""
 _FINISHED: Final = {"product_completed": "completed", "product_failed": "failed"}
 _STATE_FIELDS: Final = (
     "running",

@@ -37,7 +37,8 @@ __all__ = [
 ]
 
 SETTLED_AFTER_S: Final = 60.0
-"""Once an id has been visible for so long, no call with a smaller id can appear any more.
+"""How many seconds after the id of a call was first seen no call with a smaller id can appear any
+more.
 
 A call's row is committed within milliseconds of getting its id.
 """

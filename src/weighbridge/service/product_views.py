@@ -36,7 +36,9 @@ class ListedProduct:
     image_url: str | None
     has_picture: bool
     more_pictures: tuple[str | None, ...]
-    """Further pictures: addresses; None for one that is stored."""
+    """Addresses of the product's further pictures; None in the place of a picture that is stored
+    here.
+    """
     country_of_origin: str | None
     facts: Mapping[str, Any]
     notes: list[Mapping[str, Any]]

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from weighbridge.simulator.questions.chat import ChatRequest
 
 _CACHE_LEAST_TOKENS: Final = 1024
-"""Beginnings of prompts that are shorter are not cached."""
+"""How many tokens the beginning of a prompt has at least to be cached."""
 _CACHE_STEP_TOKENS: Final = 128
-"""Older models cache in multiples of so many tokens."""
+"""For older models, the number of tokens read from the cache is a multiple of this."""
 _CACHE_LIFE_S: Final = 600.0
-"""How long a whole beginning stays cached after its last use (older models)."""
+"""For older models, how many seconds the beginning of a prompt stays cached after its last use."""
 _BREAKPOINT_LIFE_S: Final = 1_800.0
-"""How long a beginning up to a breakpoint stays cached after its last use."""
+"""For newer models, how many seconds the beginning of a prompt up to a breakpoint stays cached
+after its last use.
+"""
 _CACHE_ENTRIES: Final = 4096
 
 

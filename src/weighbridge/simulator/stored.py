@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 REMEMBERED: Final = 100_000
 """The most calls that are stored."""
 _PAGE: Final = 20
-"""Entries of a page by default."""
+"""How many entries a page of the list has, at most, where the request sets no limit."""
 _LONGEST_PAGE: Final = 100
 
 

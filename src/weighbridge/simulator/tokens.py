@@ -19,9 +19,11 @@ a JSON string ends.
 """
 _SAME_DIGIT: Final = bytes.maketrans(b"123456789", b"000000000")
 _LONGEST_PIECE: Final = 256
-"""Longer pieces, in bytes, are counted each time."""
+"""How many bytes a piece may have, at most, for its number of tokens to be remembered; a longer
+piece is counted each time.
+"""
 _PIECES_KEPT: Final = 100_000
-"""The most pieces whose number of tokens is remembered."""
+"""For how many pieces, at most, the number of tokens is remembered."""
 
 
 class _Pieces(dict[bytes, int]):

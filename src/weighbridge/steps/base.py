@@ -61,7 +61,9 @@ class Step(ABC, Generic[A]):
     needs: tuple[StepName, ...] = ()
     """The steps whose answers every `Subject` must carry before `read` is asked."""
     rules_number: int
-    """Increase it when the step accepts something else than before."""
+    """The version of the step's rules for answers; increase it when the step accepts something else
+    than before.
+    """
     instructions: str
     """The instructions when this step is asked alone, placed before the rules all questions share.
     """

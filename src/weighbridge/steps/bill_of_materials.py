@@ -52,18 +52,22 @@ if TYPE_CHECKING:
 MAX_LINES: Final = 25
 """The most lines of a bill."""
 USUAL_LINES: Final = 5
-"""Lines of a typical bill: in the sample catalogue 4.7 in the recorded answers, 4.2 in those of the
-simulator.
+"""How many lines a typical bill has: in the sample catalogue 4.7 in the recorded answers, 4.2 in
+those of the simulator.
 """
 LIGHTEST_KG: Final = 1e-6
 HEAVIEST_KG: Final = 1e5
-"""Limits for the mass of one unit when only the model states it."""
+"""The largest mass of one unit that is accepted from the model where no weight is given, or from a
+person who corrects it; `LIGHTEST_KG` is the smallest.
+"""
 SMALLEST_LINE_KG: Final = 1e-9
 """The least mass of a line: a microgram. Also keeps scaled masses clear of the smallest number that
 a float can hold.
 """
 COMPONENT_CHARACTERS: Final = 80
-"""How much is kept of what a line is in the product."""
+"""How many characters are kept, at most, of the text that says which part of the product a line of
+the bill is.
+"""
 ATTRIBUTE_LIMIT: Final = 12
 """The most attributes that are kept of an answer."""
 _BASES: Final = frozenset(basis.value for basis in AttributeBasis)

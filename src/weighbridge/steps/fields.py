@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 SHOWN_CHARACTERS: Final = 60
-"""How much of a value a message quotes."""
+"""How many characters of a value a message quotes, at most."""
 MOST_PARTS: Final = 100
 """A list with more entries than this makes an answer unusable."""
 _CONFIDENCES: Final = {word.value: word for word in Confidence}

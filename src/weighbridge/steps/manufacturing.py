@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from weighbridge.steps.replies import Entry
 
 MAX_USES: Final = 30
-"""The most processes of an answer."""
+"""How many processes an answer may name, at most."""
 _NO_SUCH_VALUE: Final = (
     "there is no such value. Choose lines.N, the processes of line N of the bill, such as lines.2, "
     f"or lines.N.FACT with one of: {', '.join(ProcessFacts._fields)}."
@@ -68,7 +68,7 @@ _FACT_KINDS: Final[dict[str, Plain]] = {
 }
 """Name of each fact of a process → the type of its value."""
 USUAL_USES: Final = 3
-"""Processes of a typical answer."""
+"""How many processes a typical answer names."""
 
 TASK: Final = """\
 You list manufacturing processes for carbon footprints: what is done to the materials of a product to turn them into it. "category" says what the product is, "materials" what it is made of: lines with their number, component, mass in one unit and family.

@@ -44,7 +44,9 @@ SURENESS: Final = (
 
 
 ENTRY_TOKENS: Final = 20
-"""Tokens of a product's code and braces in a reply; several steps share them."""
+"""How many tokens a product's code and braces take up in a reply, which has them once for all
+steps.
+"""
 
 
 class Question:

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection, Database
 
 _LIVE: Final = frozenset({"workers"})
-"""Tables that belong to running processes."""
+"""Tables that a backup leaves out because they are about the processes that run at present."""
 _CREATES: Final = re.compile(r"^CREATE TABLE (\w+)", re.MULTILINE)
 """Finds the names of the tables that a migration makes."""
 _PORTABLE: Final = (
     "SET LOCAL datestyle = 'ISO'; SET LOCAL timezone = 'UTC'; SET LOCAL bytea_output = 'hex'"
 )
-"""With these settings every server writes the same text."""
+"""SQL for the settings under which every server writes the same values as the same text."""
 
 
 def our_tables() -> list[str]:

@@ -216,7 +216,9 @@ IN_FLIGHT: Final = (
     "coalesce(sum(completed + failed), 0)::bigint AS answered, min(prepared_at) AS oldest_at "
     f"FROM batches WHERE {_OPEN}"
 )
-"""SQL for the sums over all batches that are not over."""
+"""SQL for the number of batches that have not ended, their requests and answers in total, and when
+the oldest was prepared.
+"""
 
 
 def in_flight_of_row(row: Record) -> BatchesInFlight:

@@ -31,9 +31,9 @@ TCP_SETTINGS: Final = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
-"""Let PostgreSQL give up the connection of a host that is cut off, and with it the locks, within
-seconds. By default it takes two hours, in which nobody else works. (PgBouncer must be told to
-ignore these start-up parameters.)
+"""Connection settings that let PostgreSQL give up the connection of a host that is cut off, and
+with it the locks, within seconds. By default it takes two hours, in which nobody else works.
+(PgBouncer must be told to ignore these start-up parameters.)
 """
 RECOVERY_LIMIT_S: Final = 600.0
 """How long to wait for a server that is starting."""

@@ -23,8 +23,8 @@ _WEIGHABLE: Final = (
     " LEFT JOIN footprints f ON f.product_id = p.id"
     " LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256"
 )
-"""Selects what is needed to compute the footprints of products again; `detail` is JSON as text, so
-that it can be handed to another process.
+"""SQL that selects what is needed to compute the footprints of products again; `detail` is JSON as
+text, so that it can be handed to another process.
 """
 
 

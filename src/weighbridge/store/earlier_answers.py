@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 LOOKED_AT: Final = 24
-"""How many answers to one text are looked at: several products may have it, each with an answer to
-each step.
+"""How many answers about products with one and the same text are read, at most: several products
+may have that text, each with an answer to each step.
 """
 
 Found = dict[tuple[Any, ...], StoredAnswer]

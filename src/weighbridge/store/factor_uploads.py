@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 CHANNEL: Final = "weighbridge_factors"
 """NOTIFY channel: there is a new upload."""
 _UPLOAD_LOCK: Final = 0x77665F66
-"""Advisory lock of whoever uploads, so that a later upload commits later and has the higher id."""
+"""Number of the advisory lock that each upload takes, so that a later upload commits later and has
+the higher id.
+"""
 
 
 @dataclass(frozen=True, slots=True)

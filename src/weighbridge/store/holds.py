@@ -180,7 +180,7 @@ async def easy_jobs(
 
 
 NEWEST: Final = (datetime.max.replace(tzinfo=UTC), 2**62)
-"""A place after every call: when it began, and its id."""
+"""A place after every stored call, as the time when a call began and its id."""
 _SAID: Final = """
 WITH said AS (
     SELECT started_at, id, CASE WHEN outcome = 'ok' THEN unusable ELSE outcome END AS bad, error,
@@ -190,8 +190,8 @@ WITH said AS (
 ), passed AS (
     SELECT * FROM said WHERE bad IS NULL ORDER BY started_at DESC, id DESC LIMIT 1
 )"""
-"""Names the calls that tell anything about the provider (`said`), and the last of them that passed
-(`passed`).
+"""SQL WITH clause: `said` has the calls to a provider whose reply could be read or that it refused,
+each with its fault in `bad` (NULL for none); `passed` is the last of them without a fault.
 """
 # A call about it, begun before the last one that passed, left the product without an answer.
 _IS_HARD: Final = """EXISTS (

@@ -38,16 +38,16 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 SHOWN_REJECTED: Final = 1_000
-"""How many rejected rows, and how many notes, the result of an import lists."""
+"""How many rejected rows, and how many notes on rows, the result of an import lists, at most."""
 IMPORT_LOCK: Final = 0x57454947_494D504F
 """Advisory lock: merges happen one after the other, so that two uploads of a new code do not
 collide.
 """
 
 _MERGE_TRIES: Final = 3
-"""How many times a merge is tried that ends in a deadlock."""
+"""How many times, at most, a merge that ends in a deadlock is tried."""
 _PIECE_BYTES: Final = 1 << 18
-"""How much is handed to asyncpg at once."""
+"""How many bytes are handed to asyncpg at a time."""
 
 
 class PictureSource(Protocol):
@@ -567,4 +567,6 @@ _NEW_NOTES: Final = """
     UPDATE products p SET notes = coalesce(jsonb_strip_nulls(s.notes), '[]')
     FROM pg_temp.import_rows s, changed WHERE changed.id = p.id AND s.code = p.code
 """
-"""Replaces the notes, which are about the last file that named the product and change no result."""
+"""SQL that replaces the notes of products, which are about the last file that named the product and
+change no result.
+"""

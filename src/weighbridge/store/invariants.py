@@ -94,10 +94,10 @@ WHERE NOT coalesce(abs(combined.kg - coalesce(supplier.estimate, f.emissions_kg_
         SELECT FROM stated LEFT JOIN sums USING (product_id, is_class) WHERE stated.product_id = f.product_id
         AND NOT coalesce(abs(sums.kg - stated.kg) <= 1e-6 * greatest(1, abs(stated.kg)), false)
         AND NOT EXISTS (SELECT FROM sums AS s WHERE s.product_id = f.product_id AND s.is_unknown))"""
-"""Finds footprints that do not add up: each route is the sum of its contributions, and the
+"""SQL that finds footprints that do not add up: each route is the sum of its contributions, and the
 footprint the weighted geometric mean of the routes; where a supplier's figure is the footprint, the
-routes give the estimate. The rate of a contribution tells its route: without the rate another rule
-complains.
+routes give the estimate. The rate of a contribution tells which route it is of; where the rate is
+missing, another rule complains.
 """
 
 

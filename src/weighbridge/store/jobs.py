@@ -27,11 +27,11 @@ BATCH_ENTRYPOINT: Final = "batch"
 _OURS: Final = [ENTRYPOINT, BATCH_ENTRYPOINT]
 """All entrypoints of our jobs."""
 BATCH_LOCK: Final = 0x57656967_62617463  # "Weigbatc"
-"""Held by the session of the one process that submits and collects batches."""
+"""Number of the advisory lock that the one process that submits and collects batches holds."""
 FIRST: Final = (-(2**31), 0)
-"""A place (negative priority, id) before every job that waits for a batch."""
+"""A place before every job that waits for a batch, as a negative priority and an id."""
 DISPATCH_LOCK: Final = 0x57656967_64697370  # "Weigdisp"
-"""Held by the session of the one process that makes jobs."""
+"""Number of the advisory lock that the one process that makes jobs holds."""
 
 
 def jobs_table() -> str:

@@ -56,7 +56,7 @@ class StoredProduct:
     spent_usd: float
     status: ProcessingStatus
     variant_of: int | None = None
-    """The product of the same design that the model is asked about instead."""
+    """Id of the product of the same design that the model is asked about instead."""
     lane: Lane = Lane.ONLINE
     unanswered_batches: int = 0
 
@@ -366,8 +366,8 @@ COUNTS: Final = (
     "processing, coalesce(sum(completed), 0)::bigint AS completed, coalesce(sum(failed), "
     "0)::bigint AS failed FROM product_count_changes"
 )
-"""SQL for the number of products in each state. Triggers keep the differences (migration 2), so
-that the cost does not grow.
+"""SQL for the number of products in each state. Triggers record each change of these numbers
+(migration 2), so that the cost does not grow with the catalogue.
 """
 
 

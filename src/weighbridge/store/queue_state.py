@@ -43,7 +43,7 @@ class QueueState:
 
 
 COLUMNS = ", ".join(QueueState.__dataclass_fields__)
-"""The columns of the table's only row."""
+"""The columns of the table `queue_state`, which has a single row."""
 
 
 async def seed(connection: Connection, values: dict[str, Any]) -> None:

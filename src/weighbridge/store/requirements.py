@@ -22,9 +22,9 @@ OLDEST: Final = 16
 The test suite runs on the version of the wheel (18).
 """
 ANSWER_LIMIT_S: Final = 5.0
-"""How long the check of sessions may take."""
+"""How many seconds the check whether the database keeps sessions may take."""
 ROUNDS: Final = 3
-"""How many transactions the check runs."""
+"""How many transactions the check whether the database keeps sessions runs."""
 _LOST: Final = (
     "The database at WEIGHBRIDGE_DATABASE_URL does not keep sessions ({reason}). A pooler between "
     "this program and PostgreSQL, such as PgBouncer in transaction mode, would lose locks and "

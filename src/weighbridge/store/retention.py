@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 BATCH: Final = 2_000
-"""Rows deleted in one statement: 27 ms for calls, 70 ms at most (two cores, 200,000 rows)."""
+"""How many rows one statement deletes, at most. It takes 27 ms for calls, and 70 ms at most (two
+cores, 200,000 rows).
+"""
 EVERY: Final = timedelta(hours=1)
 """The time between two deletions of old records."""
 LOG_AGE: Final = timedelta(days=7)
@@ -31,10 +33,10 @@ LOG_AGE: Final = timedelta(days=7)
 else reads them.
 """
 SCOPE_AGE: Final = timedelta(days=7)
-"""How long it is known which products an import named."""
+"""How long it stays stored, at least, which products an import named."""
 
 _KEY: Final = "day, step, model, outcome, simulated, latency_bucket, waiting_bucket"
-"""The columns by which deleted calls are summed."""
+"""The columns by which deleted calls are grouped; what is kept of each group is its sums."""
 _SUMS: Final = (
     "calls, latency_s, waited_s, estimated_tokens, input_tokens, cached_input_tokens, "
     "output_tokens, cost_usd, unpriced_calls"

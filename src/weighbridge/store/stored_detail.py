@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import StepName
 
 RATE: Final = "rate"
-"""Name of the field with the number of the rate."""
+"""Name of the field of a contribution that holds the number of its rate."""
 UNNAMED_FIELDS: Final = (
     RATE,
     "label",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 _PIECES: Final = "coalesce((p.facts->>'quantity')::float8, 1)"
-"""SQL for the pieces of a product that are sold or bought in a year; 1 where that is not stated."""
+"""SQL for how many pieces of a product are sold or bought in a year; 1 where that is not stated."""
 _TOTAL: Final = f"f.emissions_kg_co2e * {_PIECES}"
 _LOW: Final = f"f.low_kg_co2e * {_PIECES}"
 _HIGH: Final = f"f.high_kg_co2e * {_PIECES}"

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses
 
 _SAME: Final = 1e-6
-"""Masses, or shares of the whole, that differ by no more than this part of them count as the
-same.
+"""Two masses, or two shares of the whole, count as the same where they differ by no more than this
+share of the larger one.
 """
 
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 WHOLE_LIST: Final = (
     " The sheet Lists of a review workbook (weighbridge review --out FILE) has the whole list."
 )
-"""What a message says where no entry is alike."""
+"""What a message about an unknown name says where no entry of the list is like it."""
 SHOWN: Final = 3
-"""How many entries a message suggests."""
+"""How many entries a message suggests, at most."""
 _LIKELY: Final = 0.6
 """Two texts are alike from this ratio of `difflib` on; used where no word of one is in the other.
 """

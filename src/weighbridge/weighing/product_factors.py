@@ -27,7 +27,7 @@ FACTORS: Final = "factors"
 LARGEST: Final = 1e5
 """The highest factor that is accepted, in kg CO2e per kg: gold and platinum stay below it."""
 _FIELDS: Final = frozenset({"value", "low", "high", "source"})
-"""The names that an object with a factor may have."""
+"""The fields that a JSON object with a factor may have."""
 
 
 def with_product_factors(

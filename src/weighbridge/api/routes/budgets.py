@@ -13,7 +13,7 @@ from weighbridge.service import budgets as service
 router = APIRouter(prefix="/api", tags=["queue"])
 
 _BYTES = 10_000
-"""The most bytes of a body with caps."""
+"""The most bytes of a request body that sets caps."""
 _CAP = {"type": ["number", "null"], "minimum": 0, "maximum": service.MOST_USD}
 _CHANGE = {
     "type": "object",

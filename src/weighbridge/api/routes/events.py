@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["events"])
 
 RECONNECT_AFTER_MS: Final = 2_000
-"""Milliseconds after which a browser reconnects."""
+"""How many milliseconds a browser waits before it opens a broken event stream again."""
 HEARTBEAT: Final = b": still here\n\n"
 
 

@@ -18,7 +18,9 @@ from weighbridge.service.upkeep import own_factors
 router = APIRouter(prefix="/api/factors", tags=["corrections"])
 
 MOST_BYTES: Final = 10 << 20
-"""The largest file of factors; no useful one is near that, because questions take few factors."""
+"""The most bytes of an uploaded file of factors. Useful files are far smaller, because a question
+to the model has room for few factors.
+"""
 _CSV: Final[dict[str, Any]] = {"text/csv": {"schema": {"type": "string", "format": "binary"}}}
 
 

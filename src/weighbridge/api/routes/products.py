@@ -64,9 +64,9 @@ register_url_convertor("code", _CodeConvertor())
 
 Code = Annotated[str, Path(description="The product's code.", examples=["PROD-001"])]
 PAGE = 50
-"""Products on a page by default."""
+"""How many products a page of a list has, unless the request says otherwise."""
 _FORM_BYTES = 100_000
-"""Bytes of a form around the picture itself."""
+"""How many bytes a form that uploads a picture may have besides the picture itself."""
 
 
 def _empty_is(default: object) -> BeforeValidator:

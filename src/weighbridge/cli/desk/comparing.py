@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from weighbridge.service.desk.movements import Movements
 
 _MOST_CAUSES = 10
-"""The most causes that are printed."""
+"""How many causes of changed footprints are printed, at most."""
 
 
 def register(app: typer.Typer) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from weighbridge.service.views.listing import Approved
 
 MOST_NOTES = 20
-"""The most notes that are printed."""
+"""How many notes, or codes of products in one message, are printed, at most."""
 
 CodesArgument = Annotated[
     list[str],

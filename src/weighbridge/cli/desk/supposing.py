@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from weighbridge.service.desk.what_if import Supposed
 
 _SHOWN = 40
-"""The most products that are printed."""
+"""How many products are printed, at most."""
 
 
 def register(app: typer.Typer) -> None:

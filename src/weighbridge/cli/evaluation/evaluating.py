@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 REASONS_SHOWN: Final = 20
-"""The most products that were left out whose reason is printed."""
+"""How many of the products that were left out are printed with the reason, at most."""
 
 TruthOption = Annotated[
     Path,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from weighbridge.service.evaluation.questionnaires import CheckedAnswers, Questionnaire
 
 REFUSALS_SHOWN = 20
-"""The most refused answers, and rejected rows, that are printed."""
+"""How many refused answers, and how many rejected rows, are printed, at most."""
 
 AnswersOption = Annotated[
     list[Path] | None,

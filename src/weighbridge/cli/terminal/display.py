@@ -33,17 +33,19 @@ RECORDED_NOTE: Final = (
     "column model of the files says which model gave them, and when."
 )
 MOST_ROWS: Final = 60
-"""The most products in the table at the end, and the most failed products listed below it."""
+"""How many products the table at the end shows, and how many failed products are listed below it,
+at most.
+"""
 MOST_NOTES: Final = 8
-"""The most products for which a note is printed."""
+"""For how many products a note is printed, at most."""
 _DETAILS: Final = ("proxy for ", "left out: ", "an attribute was dropped", "no country of origin")
 _BAR_WIDTH: Final = 10
-"""Characters of the longest bar."""
+"""How many characters wide the longest bar is."""
 _EIGHTHS: Final = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 _GAP: Final = 2
-"""Characters between two columns."""
+"""How many characters are left free between two columns."""
 _LEAST_WIDTH: Final = 8
-"""The fewest characters to which a column is narrowed."""
+"""How many characters wide a column stays, at least, when it is narrowed."""
 _STYLES: Final = {
     ProcessingStatus.PENDING: "dim",
     ProcessingStatus.PROCESSING: "cyan",

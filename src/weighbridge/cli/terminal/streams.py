@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 MOST_WAITING: Final = 2_000_000
-"""The most characters in the queue of a stream that may drop some: about 20,000 log lines."""
+"""How many characters may wait to be written to a stream that may drop lines: about 20,000 log
+lines.
+"""
 PIECE_BYTES: Final = 4_096
-"""Bytes written at once. A terminal that takes a piece is still being read."""
+"""How many bytes are written at once. A terminal that takes a piece is still being read."""
 STALLED_S: Final = 10.0
 """At the end of the program, a terminal that takes nothing for this long is no longer waited
 for.

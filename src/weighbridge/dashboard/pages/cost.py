@@ -13,7 +13,9 @@ from weighbridge.dashboard.rendering import page
 router = APIRouter(include_in_schema=False)
 
 PATIENCE_S: Final = 0.5
-"""How long the page waits for new sums; then it shows earlier ones, or that they are added up."""
+"""How long the page waits for new sums of costs and tokens; then it shows earlier ones, or says
+that they are being added up.
+"""
 
 
 @router.get("/cost")

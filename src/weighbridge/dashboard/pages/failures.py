@@ -34,7 +34,7 @@ REMEDIES: Final = {
     "AuthenticationFailed": "The provider does not accept the key. Set OPENAI_API_KEY, restart, then press Start.",
     "ModelUnknown": "The account has no such model. Set WEIGHBRIDGE_MODEL and restart.",
 }
-"""What to do about an error, by its kind, in words for the page."""
+"""Kind of error → what to do about it, in words for the page."""
 
 
 @router.get("/failures")

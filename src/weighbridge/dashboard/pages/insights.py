@@ -26,8 +26,8 @@ for it, such as a supplier.
 """
 
 PATIENCE_S: Final = 0.5
-"""How long the page waits for new totals; then it shows earlier ones, or that they are being added
-up.
+"""How long the page waits for new totals; then it shows earlier ones, or says that they are being
+added up.
 """
 
 

@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 router = APIRouter(include_in_schema=False)
 
 HISTORY: Final = 50
-"""How many entries of the audit log the history shows."""
+"""How many entries of the audit log a product's history shows, at most."""
 SHOWN_PROBLEMS: Final = 10
-"""How many errors the history shows."""
+"""How many errors a product's history shows, at most."""
 
 
 @router.get("/products/{code:code}/figure")

@@ -51,15 +51,17 @@ MEANINGS: Final = {
         "One call asks for category, bill and processes: a third of the requests and a fifth fewer tokens.",
     ),
 }
-"""The label of each setting, and what it does."""
+"""Setting → its label, and what it does."""
 SHOWN_UNITS: Final = {"batchDelayMs": 1_000}
-"""How many units of a stored setting make one of the form: milliseconds are shown as seconds."""
+"""Setting → how many of its stored units make one unit of the form: milliseconds are shown as
+seconds.
+"""
 SHOWN_RANGES: Final = {
     name: IntegerRange(each.low // unit, each.high // unit if each.high else None)
     for name, each in CONFIG_RANGES.items()
     for unit in [SHOWN_UNITS.get(name, 1)]
 }
-"""The ranges of the settings in the units of the form."""
+"""Setting → its range in the units of the form."""
 
 
 @router.get("/settings")

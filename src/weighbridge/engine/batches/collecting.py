@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from weighbridge.store.open_calls import OpenCall
 
 TAKEN_AT_ONCE: Final = 96
-"""Number of results whose products are loaded by one query, and which share a transaction."""
+"""How many results are stored in one transaction, with their products loaded by one query."""
 NO_JOB: Final = 0
 """Job id of a call whose job is gone; no job has this id."""
 

@@ -76,7 +76,9 @@ GARBAGE_TRIES: Final = 8
 after them the results count as lost.
 """
 LISTED_WITHIN: Final = timedelta(minutes=2)
-"""If the provider's list does not have a batch after this time, it was not submitted."""
+"""A batch that the provider's list still lacks this long after the attempt to submit it counts as
+not submitted.
+"""
 
 
 class Trouble(NamedTuple):
@@ -113,12 +115,14 @@ class BatchLane:
         self._poll_at_s: dict[int, float] = {}
         self._poll_pause_s: dict[int, float] = {}
         self._troubles: dict[int | None, Trouble] = {}
-        """Failures by batch id; those of submitting the next batch under None."""
+        """Failures in a row by the id of their batch; those of submitting the next batch are under
+        None.
+        """
         self._busy = asyncio.Lock()
         self._is_draining = False
         self.tick_s = TICK_S
         self.listed_within = LISTED_WITHIN
-        """May be changed only before the start, like `tick_s`."""
+        """As `LISTED_WITHIN`; may be changed only before the start, like `tick_s`."""
         self.over_budget: str | None = None
         """Why the budget has no room for the next batch, if no batch is under way; else None."""
 

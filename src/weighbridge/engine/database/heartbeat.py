@@ -37,7 +37,7 @@ MAX_BLOCKED_S: Final = 30.0
 does not explain it.
 """
 JOIN_TIMEOUT_S: Final = 5.0
-"""Time that a stop waits for the thread to end."""
+"""How long stopping the heartbeat waits for its thread to end."""
 
 
 class Heartbeat:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 RETRY_S: Final = 1.0
 CHECK_S: Final = 10.0
-"""Time without announcements after which the connection is tested."""
+"""After so long without announcements from the database, the connection is tested."""
 
 
 class Listener:

@@ -54,7 +54,7 @@ STUCK_CHECK_S: Final = 4.0
 LARGEST_INTAKE: Final = 5_000
 """The most products taken in one transaction of continuous pacing."""
 REFILL_BELOW: Final = 0.75
-"""Share of the backlog target below which more jobs are made."""
+"""More jobs are made once the unfinished ones are at most this share of the backlog target."""
 MOST_IN_GROUP: Final = 5
 """The most products of one job."""
 VACUUMED_AFTER: Final = 1_000

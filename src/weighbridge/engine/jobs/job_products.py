@@ -45,15 +45,17 @@ class JobProduct:
     attempts: int = 0
     """Number of unusable answers in a row to the current question."""
     step_by_step: bool = False
-    """Whether one call with all questions is too large, even about this product alone."""
+    """Whether the questions are asked one at a time, because one call with all of them is too large
+    even about this product alone.
+    """
     time_factor: float = 1.0
-    """Factor on the time limit of a call about this product."""
+    """What the time limit of a call about this product is multiplied by."""
     without_picture: str | None = None
     """Why the model gets only the text, although the product has a picture; None: it gets both."""
     fetched: dict[str, DecodedPicture] = field(default_factory=dict)
-    """The product's pictures by address, fetched once for all questions."""
+    """Address → picture of the product, fetched once for all questions."""
     missing_pictures: dict[str, str] = field(default_factory=dict)
-    """Why some of the pictures could not be fetched, by address."""
+    """Address of a picture that could not be fetched → why."""
 
     @property
     def id(self) -> int:

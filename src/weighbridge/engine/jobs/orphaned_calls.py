@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from weighbridge.steps import Question
 
 LIST_DELAY_S: Final = 15.0
-"""Time after its end within which a completion may still be missing from the provider's list. The
-provider states none; the tests of OpenAI's own .NET library wait five seconds
+"""For how long after its end a completion may be missing from the provider's list. The provider
+states no time; the tests of OpenAI's own .NET library wait five seconds
 (https://github.com/openai/openai-dotnet).
 """
 SLOWER: Final = 2.0
@@ -48,12 +48,13 @@ SLOWER: Final = 2.0
 (It may also never have been sent; then there is no reply to wait for.)
 """
 LEAST_LATENCY_S: Final = 5.0
-"""The slowest call is taken to have lasted at least this long."""
+"""For `SLOWER`, the slowest call is taken to have lasted at least this long."""
 FIRST_PAUSE_S: Final = 1.0
 READ_BATCH: Final = 256
 """Number of groups whose open calls are read by one query."""
 LONGEST_PAUSE_S: Final = 30.0
-"""The pause between two look-ups begins with `FIRST_PAUSE_S` and doubles up to this."""
+"""The longest pause between two look-ups of a reply; pauses begin with `FIRST_PAUSE_S` and double.
+"""
 
 
 class OrphanedCalls:

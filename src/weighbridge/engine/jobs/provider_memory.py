@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection, Database
 
 SAVE_EVERY: Final = 100
-"""Number of replies between two saves; losing a few only makes an allowance slightly too large."""
+"""Number of replies between two saves of the learned answer lengths; losing a few of these only
+makes an allowance slightly too large.
+"""
 
 
 class ProviderMemory:

@@ -40,12 +40,12 @@ if TYPE_CHECKING:
     from weighbridge.store.footprints import StoredFootprint
 
 Reasons = Mapping[int, tuple[str, str]]
-"""By product id: kind of error, and reason for the operator."""
+"""For each product id: the kind of error, and the reason in words for the operator."""
 
 V = TypeVar("V")
 
 RECORD_BATCH: Final = 96
-"""The most finished calls in one transaction."""
+"""The most finished calls that are recorded in one transaction."""
 WRITERS: Final = 3
 """The most transactions at the same time: one is assembled while PostgreSQL works on another. With
 one transaction at a time (of up to 256 calls) this process and PostgreSQL waited for each other,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FEWEST_JOBS_AHEAD: Final = 20
 MOST_JOBS_AHEAD: Final = 5_000
 MINUTES_AHEAD: Final = 1.5
-"""The calls of this many minutes are kept ready."""
+"""Number of minutes for which enough calls are kept ready, besides those in flight."""
 
 
 def backlog_target(state: QueueState, traffic: Traffic) -> int:

@@ -37,13 +37,15 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Database
 
 LEAST_DAY_WAIT_S: Final = 60.0
-"""Shorter waits for a limit per day are treated like those of any other 429."""
+"""If a limit per day asks for a shorter wait than this, its 429 is treated like any other."""
 RESET_UNKNOWN_S: Final = 900.0
 """Time between tries, if the provider does not say when its limit per day resets."""
 CALLS_LOOKED_AT: Final = 5 * CALLS_IN_A_ROW
-"""Number of last calls that are searched for evidence; calls about hard products are none."""
+"""Number of last calls that are searched for evidence that all calls fail; calls about products
+that are themselves hard do not count as evidence.
+"""
 MOST_PROBES: Final = 5
-"""Number of probes that fail, within about a minute, after which the queue stops."""
+"""Number of failed probes, within about a minute, after which the queue stops."""
 
 
 class Brake:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 
 MOST_DOUBTS: Final = FIRST_CALLS
-"""While this many bad calls are not judged yet, none is sent: all calls may be failing."""
+"""While this many bad calls wait to be judged, no further call is sent: all calls may be failing.
+"""
 
 
 _NO_REPLY: Final = "no reply"
@@ -50,11 +51,11 @@ class QueueBreaker:
         self._probing = False
         self._limiter_lead_s = 0.0  # the limiter's time less this process's
         self.hold: Hold | None = None
-        """Why no process may send calls to the account, as of the last round; None: they may."""
+        """Why no process may send calls to the account, as of the last round; None if they may."""
         self.doubts = 0
         """Number of bad calls that are being recorded and judged."""
         self.wait_reason: str | None = None
-        """Why all calls wait for long, because of the budget or the quota; None: they do not."""
+        """Why all calls wait for long, because of the budget or the quota; None if they do not."""
 
     def succeeded(self) -> None:
         """Note that a call got a reply, even if it was a refusal."""

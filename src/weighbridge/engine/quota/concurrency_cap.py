@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 LOOK_AGAIN_S: Final = 0.2
-"""Time between two checks, while other workers use up the cap, whether their calls have ended."""
+"""Time between two checks whether calls of other workers have ended, while these use up the cap."""
 TURN_S: Final = 60
-"""If there are more workers than calls, other workers get the calls after this time."""
+"""If the cap allows fewer calls than there are workers, the workers take turns; a turn takes this
+long.
+"""
 
 
 @dataclass(frozen=True, slots=True)

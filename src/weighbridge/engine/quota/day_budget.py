@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 COUNTED_EVERY_S: Final = 1.0
-"""Time between two counts of the recorded calls, while many are left."""
+"""Time between two counts of the calls recorded today, while many requests are left for the day."""
 EXACT_BELOW: Final = 200
-"""While fewer requests than this are left, they are counted each time."""
+"""While fewer requests than this are left for the day, the recorded calls are counted each time
+that their number is needed.
+"""
 DAY: Final = timedelta(days=1)
 
 

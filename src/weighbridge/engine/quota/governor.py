@@ -56,7 +56,7 @@ MAX_ROUND_WAIT_S: Final = 5.0
 DATABASE_RETRY_S: Final = 1.0
 EXPLAINED_WAIT_S: Final = 90.0
 """A longer wait than this is published as a pause. Limits per minute make no call wait this long,
-so it is due to what the provider states of its own limit.
+so such a wait is due to what the provider states about its own limit.
 """
 _NO_REPLY: Final = (ProviderUnreachable, ProviderTimeout, ProviderOverloaded, EmptyReply)
 SAID_WAIT_S: Final = 5.0

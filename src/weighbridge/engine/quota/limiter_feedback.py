@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from weighbridge.limits.limiter import Limiter, Reservation
 
 MIN_LAG_S: Final = 0.02
-"""An arrival that was later than known by less than this is not corrected."""
+"""If a call turns out to have arrived less than this much later than assumed, its recorded arrival
+is not corrected.
+"""
 MAX_LAG_S: Final = 10.0
 """A call that has not reached the provider within this time never will: connecting takes no longer.
 (This applies where arrivals are known; through a gateway it may take longer.)

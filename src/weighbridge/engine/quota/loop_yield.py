@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from weighbridge.clock import Clock
 
 BUSY_TURN_S: Final = 0.01
-"""If a turn of the event loop takes longer than this, other tasks are waiting, and no new calls are
-begun.
+"""If a turn of the event loop takes longer than this, other tasks are waiting for it, and no new
+calls are begun.
 """
 MAX_YIELD_S: Final = 0.5
 """The longest wait for a busy loop, so that the quota is not left unused."""
 SENDING_TURNS: Final = 10
-"""Number of turns of the event loop after which a permitted call has reached the socket."""
+"""Number of turns of the event loop after which a call that got a permit has reached the socket."""
 
 
 async def wait_until_set(event: asyncio.Event, at_most_s: float, clock: Clock) -> None:

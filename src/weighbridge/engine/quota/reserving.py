@@ -79,8 +79,8 @@ class Decision:
     wait_s: float | None = 0.0
     limit: str = ""
     unpaid_usd: float | None = None
-    """The most that the first call can cost for which the budget has no room; None: it had room for
-    all.
+    """The most that the first call for which the budget has no room can cost; None if the budget
+    had room for all.
     """
 
 

@@ -81,7 +81,7 @@ ROUND_TIMEOUT_S: Final = 15.0
 is replaced.
 """
 LOOK_AHEAD_S: Final = 1.0
-"""Time between two checks whether more work follows."""
+"""Time between two checks whether more work will follow, or whether a limit per day has room."""
 ROUND_FAILURES: Final = (*DATABASE_ERRORS, *TRANSIENT_ERRORS, TimeoutError)
 """Errors that may end a round and pass by themselves; the next round gets a new connection."""
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 Amounts = Mapping[tuple[str, str], float]
-"""USD by (name, span) of a cap."""
+"""USD for each cap on money, which is identified by (name, span)."""
 
 
 class Money(NamedTuple):

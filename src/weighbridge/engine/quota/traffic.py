@@ -20,7 +20,9 @@ class Traffic:
     def __init__(self) -> None:
         self.in_flight = 0
         self.mean_latency_s = 2.0
-        """Moving average over finished calls, in seconds."""
+        """Moving average of the time that a call takes, over finished calls; 2 s is assumed at
+        first.
+        """
         self.mean_tokens = 0.0
         """Moving average of the tokens that a call takes from the limit; 0 before the first."""
 

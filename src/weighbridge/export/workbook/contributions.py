@@ -42,10 +42,10 @@ CONTRIBUTIONS: Final[tuple[tuple[SheetColumn, str, str], ...]] = (
     (SheetColumn("licence", 22), "", "Licence of the factor."),
     (SheetColumn("is_proxy", 10), "yes or no", "yes: no factor is published for this, so that of something similar is used."),
 )  # fmt: skip
-"""Each column with its unit and meaning."""
+"""Each column of the sheet Contributions, with its unit and meaning."""
 
 PRINTED: Final = 13
-"""How many columns of Contributions are printed: those up to the source."""
+"""How many columns of the sheet Contributions are printed: those up to the source."""
 
 NOTES: Final = (
     SheetColumn("code", 17),

@@ -36,8 +36,8 @@ _PRINTED: Final = {
     "simulated": 11,
     "notes": 62,
 }
-"""The columns that are printed, in this order, and their widths. All other columns come after
-them.
+"""The columns that are printed, in this order, and their widths. The columns that are not printed
+come after them.
 """
 _WRAPPED: Final = frozenset({"name", "category", "subcategory", "notes"})
 """The columns whose text is wrapped into further lines if it does not fit."""

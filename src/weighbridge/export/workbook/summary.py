@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from weighbridge.export.workbook.sheets import Styles
 
 SHOWN_GROUPS: Final = 10
-"""How many groups a table has; the others are added up in one more line."""
+"""How many groups of products a table lists, at most; the others are added up in one more line."""
 _WIDTHS: Final = (46, 20, 13, 13, 13, 11, 3)
 _CHART_COLUMN: Final = len(_WIDTHS)
 _CHART_SIZE: Final = {"width": 600, "height": 300}

@@ -63,7 +63,9 @@ _PER_KILOGRAM: Final = re.compile(
     r"(?:/|[\W_](?:per|je|pro|par|por|na|za)[\W_])\s*1?\s*(?:kg|kilo|kilogramm?e?)(?:[\W_]|$)",
     re.IGNORECASE,
 )
-"""Found in a header such as `kg CO2e/kg`; not in `CO2e (kg)`, where kg is the footprint's unit."""
+"""Matches where a header names a unit per kilogram, such as `kg CO2e/kg`; not in `CO2e (kg)`, where
+kg is the footprint's unit.
+"""
 _FOOTPRINT_UNITS: Final = {
     **dict.fromkeys(
         ("piece", "pieces", "pc", "pcs", "unit", "units", "item", "each", "ea", "product", "stück", "stuck", "stk", "pièce", "pieza", "pezzo", "pce", "h87", "c62"),

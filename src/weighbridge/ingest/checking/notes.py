@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from weighbridge.ingest.checking.optional import ReadColumn
 
 _MOJIBAKE: Final = r"[ÂÃÄÅâãЂЃР°С€вЂ�][^\x00-\x7f]|[ÃÂ][ -/:-@]"
-"""Characters that wrongly decoded UTF-8 contains; only texts with one are given to ftfy."""
+"""Matches characters that are typical of UTF-8 decoded wrongly; only texts with such a match are
+given to ftfy.
+"""
 _LIKE_A_DATE: Final = (
     r"^(?:[0-9]{1,2}(?:[-. ]|\. )(?i:jan|feb|mar|mär|mrz|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-z]{0,6}\.?(?:[- ][0-9]{2,4})?"
     r"|(?i:jan|feb|mar|mär|mrz|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[-. ][0-9]{2,4}"
@@ -32,7 +34,8 @@ _UNSEEN: Final = r"[\x{ad}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}\x{feff}]"
 _ODD_CODE: Final = rf"{_UNSEEN}|^[0-9]{{4,}}[.,]0$|^(?i:null|nil|none|nan|undefined|n/a|n\.a\.|unknown|unbekannt|[-–—?.]+)$"
 _DIGITS: Final = frozenset("0123456789")
 _MANY: Final = 0.5
-"""If a larger share of a chunk's codes look like dates, that is no accident, and they get no note.
+"""If a larger share than this of a chunk's codes look like dates, that is no accident, and these
+codes get no note.
 """
 
 

@@ -66,12 +66,14 @@ _ALL_NAMES: Final = {
 }
 
 NAMES: Final[Mapping[Field, tuple[str, ...]]] = {field: _ALL_NAMES[field] for field in Field}
-"""Header names in order of preference."""
+"""The header names that are recognised for each field, in order of preference."""
 
 SYNONYMS: Final[Mapping[Field, tuple[str, ...]]] = {
     field: tuple(dict.fromkeys(map(normalise, names))) for field, names in NAMES.items()
 }
-"""Normalised header names in order of preference: the first one present in the file is taken."""
+"""`NAMES`, normalised: of a field's names the first one that the file has is taken."""
 
 SHORT_DESCRIPTIONS: Final = tuple(dict.fromkeys(map(normalise, _ALL_NAMES["shortDescription"])))
-"""Names of short descriptions, used where there is no long description in the row or the file."""
+"""Header names of short descriptions, used where there is no long description in the row or the
+file.
+"""

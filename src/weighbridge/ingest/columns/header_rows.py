@@ -28,7 +28,7 @@ _RULE: Final = re.compile(
     r"|obbligatorio|facoltativo|verplicht|optioneel|wymagane|opcjonalne|obligatoriskt?|valgfri|valfri)\b",
     re.IGNORECASE,
 )
-"""What a template says of a column in the row below its header."""
+"""Matches what a template for catalogues says about a column in the row below its header."""
 _SURELY_HEADERS: Final = 3
 
 

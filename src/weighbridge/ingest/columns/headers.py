@@ -103,9 +103,9 @@ _REMARK: Final = re.compile(
     r"\s*(?:[(\[](?:(?i:required|mandatory|optional|html|text|iso|max|[0-9])[^)\]]*"
     r"|[a-z](?:, ?[a-z])+[^)\]]*|(?P<code>[A-Z]{2,5}))[)\]]|n[°º]|№|#)\s*$"
 )
-"""A remark at the end of a header: (required), (max 255), (x,y,z...), (HS), n°, #."""
+"""Matches a remark at the end of a header: (required), (max 255), (x,y,z...), (HS), n°, #."""
 _FIRST: Final = re.compile(r"[\W_]*0?1\s*$")
-"""The number in `Bild 1` or `picture_01`, the first of several columns."""
+"""Matches the 1 at the end of `Bild 1` or `picture_01`, the first of several columns."""
 SHORT_FOR: Final = {
     "wt": "weight", "wgt": "weight", "wght": "weight", "desc": "description", "descr": "description",
     "descrip": "description", "prod": "product", "qty": "quantity", "ctry": "country",

@@ -26,7 +26,7 @@ _STEMS: Final = {
     Field.DESCRIPTION: r"descri|beschreib|bezeichn|omschrijv|beskriv|описан|描述|説明|설명",
     Field.NAME: r"\bname|\btitle|\btitel|\bnom\b|nombre|\bnome\b|назван|наименов|名称|品名|이름",
 }  # fmt: skip
-"""What headers contain that may be meant for a field, as regular expressions."""
+"""For each field, a regular expression for words in a header that may be meant for it."""
 _PATTERNS: Final = {field: re.compile(stem, re.IGNORECASE) for field, stem in _STEMS.items()}
 
 

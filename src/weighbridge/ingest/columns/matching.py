@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 
 HEADER_SEARCH_ROWS: Final = 20
-"""The header must be among so many first rows; many spreadsheets begin with a title and a date."""
+"""The header is searched for in this many first rows; many spreadsheets begin with a title and a
+date.
+"""
 _ALIASES: Final[Mapping[str, Field]] = {
     "image": Field.IMAGE,
     "picture": Field.IMAGE,
@@ -79,7 +81,8 @@ UNIT_WORDS: Final = (
     "unit", "units", "uom", "unitofmeasure", "unitofmeasurement", "unitofmeasurelabel", "uomname",
     "uomid", "unitcode", "einheit", "unite", "unidad", "unita", "eenheid", "jednostka",
 )  # fmt: skip
-"""What follows a weight's header in the header of its column of units: "weight unit"."""
+"""Words that, behind the header of a weight, make the header of its column of units: "weight unit".
+"""
 
 
 def own_unit(name: Field) -> str:
@@ -88,7 +91,9 @@ def own_unit(name: Field) -> str:
 
 
 MINOR_UNITS: Final = {"kg": ("g", 1000), "lb": ("oz", 16), "t": ("kg", 1000)}
-"""The smaller unit that the rest of a weight is written in, and how many make the larger one."""
+"""For the larger unit of a weight in two columns: the smaller unit, and how many of it make one of
+the larger.
+"""
 
 
 def minor_weight(name: Field) -> str:

@@ -134,7 +134,7 @@ def _locale_rank(locale: str) -> int:
 _OF_MANY_PIECES: Final = re.compile(
     r"(?<![0-9])0*(?!1(?![0-9]))[1-9][0-9.,' ]*|0[.,][0-9]|[%‰]|/\s*[CM](?![A-Za-z])"
 )
-"""Found in headers of weights that are not of one piece but of several, or of a part of one: per
+"""Matches in headers of weights that are not of one piece but of several, or of a part of one: per
 100, ‰, /C.
 """
 _YEAR: Final = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])")

@@ -26,5 +26,7 @@ def _all_ranks() -> dict[str, tuple[Field, int]]:
 
 
 LOOSE_RANK: Final = 800
-"""The best rank of a loose key: behind every name that is written in the table."""
+"""The best rank that a loose key of a header can have: behind every name that is written in the
+table.
+"""
 RANKS: Final = _all_ranks()

@@ -44,7 +44,7 @@ _DEEPEST_LIST: Final = 4
 _FIELD_KEYS: Final = [frozenset(SYNONYMS[name]) for name in REQUIRED]
 
 CHUNK_CHARACTERS: Final = 4 << 20
-"""A chunk ends after so many characters, however few its records."""
+"""A chunk ends after this many characters, however few records they hold."""
 _BLOCK_CHARACTERS: Final = 1 << 20
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 

@@ -57,7 +57,9 @@ class ChunkEnd(Enum):
 
 
 Entry = tuple[int, object] | RejectedRow | ChunkEnd
-"""(row number, record), a row that could not be read, or the end of a chunk."""
+"""What is read from the file: (row number, record), a row that could not be read, or the end of a
+chunk.
+"""
 
 
 def chunks_of_records(records: Iterable[Entry], wanted: Wanted) -> Iterator[RawChunk]:

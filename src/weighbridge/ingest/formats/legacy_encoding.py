@@ -24,12 +24,16 @@ SAMPLE_BYTES: Final = 1 << 17
 _GOOD: Final = 0.9
 """The least fit at which an encoding is believed."""
 _MARGIN: Final = 0.04
-"""Encodings whose fit differs by less fit equally well."""
+"""Two encodings whose fit differs by less than this are taken to fit equally well."""
 _MOST_CHAOS: Final = 0.2
 _LEAST_ASCII: Final = 0.5
-"""In words of Latin script at least this share of the letters is ASCII."""
+"""If the words that are not all ASCII are in Latin script, at least this share of their letters is
+ASCII.
+"""
 _TELLING: Final = 2
-"""So many known headers show that an encoding is the right one."""
+"""Number of known headers that show that an encoding is the right one, if the file has none in any
+other likely encoding.
+"""
 _WESTERN: Final = (
     "äöüß", "àâæçéèêëîïôœùûÿ", "áéíóúñü", "àèéìíòóùú", "áâãàçéêíóôõúü", "åäöé", "æøåéè", "éëïóöüè", "áéíóúýðþæö", "äöüõšž",
 )  # fmt: skip

@@ -41,9 +41,10 @@ if TYPE_CHECKING:
 
 MAX_CELL_BYTES: Final = 1 << 20
 MAX_UNPACKED_BYTES: Final = 256 << 20
-"""The most bytes of one column in one row group, as the footer states them."""
+"""The most bytes that one column may have in one row group, as the file's footer states them."""
 MAX_TEXT_BYTES: Final = 1 << 30
-"""The most bytes of one column in one row group with the text of every cell written out."""
+"""The most bytes that one column may have in one row group with the text of every cell written out.
+"""
 _PART_BYTES: Final = 8 << 20
 _SLICE_BYTES: Final = 32 << 20
 _GROWTH: Final = 4

@@ -44,7 +44,7 @@ _PIECE_BYTES = 32 << 20
 
 
 _NO_MEMORY: Final = ("not enough memory", "memory allocation of", "cannot allocate memory")
-"""What the errors of compiled code say when there is too little memory."""
+"""Words by which an error of compiled code is recognised as a lack of memory."""
 
 
 def reply_to(error: BaseException) -> FileRefused | OutOfMemory | Bug:

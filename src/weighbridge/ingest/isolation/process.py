@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 _COMMAND: Final = (sys.executable, "-P", "-m", "weighbridge.ingest.isolation.child")
 _FRUGAL: Final = {"POLARS_MAX_THREADS": "2"}
-"""Keeps polars from starting a thread for each core: with sixteen of them it took 50 MB more."""
+"""Environment variables that keep polars from starting a thread for each core: with sixteen threads
+it took 50 MB more.
+"""
 _TAIL_BYTES: Final = 4_000
 _END_S: Final = 10.0
 _REMEDY: Final = "It is damaged, or made to do harm. Save the table again as CSV."

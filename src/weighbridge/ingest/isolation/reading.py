@@ -39,12 +39,13 @@ if TYPE_CHECKING:
     from weighbridge.ingest.report import Head
 
 MOST_REQUESTS: Final = 100
-"""How many requests one child answers: then it ends, and frees what libraries have leaked."""
+"""How many requests one child process answers: then it ends, and frees what libraries have leaked.
+"""
 IDLE_S: Final = 30.0
-"""How long a child without work is kept."""
+"""How long a child process without work is kept."""
 KEPT_ROWS: Final = 20_000
-"""A child that has read a file of more rows ends, because its libraries keep most of the memory:
-140 MB after so many rows, 200 MB after a million.
+"""A child process that has read a file of more rows than this ends, because its libraries keep most
+of the memory: 140 MB after so many rows, 200 MB after a million.
 """
 _MOST_PICTURES: Final = threading.BoundedSemaphore(2)
 

@@ -48,7 +48,9 @@ class ShopRows:
         self._parents = Parents()
         self._weights = SplitWeights()
         self._over_chunks: dict[str, str] = {}
-        """All pictures of each product whose rows lie in two chunks, by what its rows share."""
+        """All pictures of each product whose rows lie in two chunks, by the key that its rows
+        share.
+        """
         self._is_first_reading = True
         self._start()
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from weighbridge.ingest.base import RawChunk
 
 VARIANT_MARKS: Final = r"^\s*\[[A-Z]{1,3}\]"
-"""BigCommerce writes the options of a SKU row into its name: `[RT]Size=Small`."""
+"""Matches the beginning of the name in a SKU row of BigCommerce, which holds the options of the
+SKU: `[RT]Size=Small`.
+"""
 _MATERIAL_PAIR: Final = (
     r"(?i)(?:^|,)(?:materials?|composition|fabric|material_composition)=\"?([^,\"]+)"
 )

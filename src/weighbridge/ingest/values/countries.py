@@ -92,7 +92,7 @@ _MORE_NAMES: Final[Mapping[str, str]] = {
     "číně": "CN", "německu": "DE", "polsku": "PL", "itálii": "IT", "turecku": "TR", "indii": "IN", "vietnamu": "VN", "české republice": "CZ", "česku": "CZ", "čr": "CZ", "slovensku": "SK", "francii": "FR", "španělsku": "ES", "rakousku": "AT", "bangladéši": "BD",
     "китае": "CN", "россии": "RU", "германии": "DE", "турции": "TR", "италии": "IT", "польше": "PL", "индии": "IN", "вьетнаме": "VN", "беларуси": "BY", "республика беларусь": "BY", "франции": "FR", "испании": "ES", "бангладеш": "BD", "рф": "RU",
 }  # fmt: skip
-"""Spellings that CLDR lacks. A test sees to it that none contradicts it."""
+"""Country names that CLDR lacks, and their codes. A test sees to it that none contradicts CLDR."""
 
 _REGIONS: Final = frozenset(
     {
@@ -116,7 +116,7 @@ _SHORT: Final = {
     "is": ("islands",),
 }  # fmt: skip
 _MADE: Final = re.compile(r"(?:制造|製造|制|製|产|産|산|제|製品)$|^\s*100\s*%\s*|\s*100\s*%\s*$")
-"""What is taken off 中國製, 중국산 and 100% China."""
+"""Matches what is taken off 中國製, 중국산 and 100% China, so that the country is left."""
 _FLAG: Final = re.compile("([\U0001f1e6-\U0001f1ff])([\U0001f1e6-\U0001f1ff])")
 _SUBDIVISION: Final = re.compile(r"(?P<country>[A-Z]{2})-[A-Z0-9]{1,3}")
 _SEVERAL: Final = re.compile(

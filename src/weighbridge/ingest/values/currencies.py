@@ -11,7 +11,9 @@ CURRENCY_SIGNS: Final = {
     "US$": "USD", "R$": "BRL", "A$": "AUD", "C$": "CAD", "HK$": "HKD", "NT$": "TWD", "S$": "SGD", "€": "EUR", "£": "GBP", "zł": "PLN",
     "₽": "RUB", "₹": "INR", "₺": "TRY", "₩": "KRW", "Kč": "CZK", "₫": "VND", "฿": "THB", "₪": "ILS", "₴": "UAH",
 }  # fmt: skip
-"""Signs that mean one currency. "$", "¥" and "kr" mean several, so they name none."""
+"""Signs that mean one currency, each with its code. "$", "¥" and "kr" mean several, so they name
+none.
+"""
 
 _SPOKEN: Final = {
     "euro": "EUR", "euros": "EUR", "sfr": "CHF", "fr": "CHF", "kč": "CZK", "zl": "PLN", "zł": "PLN", "руб": "RUB", "р": "RUB", "元": "CNY",

@@ -66,8 +66,10 @@ _NAMES: Final = {
 UNIT_NAMES: Final[Mapping[str, MassUnit]] = {
     name: unit for unit, names in _NAMES.items() for name in names.split()
 }
-"""Names in many languages and UN/ECE codes, in lower case. Left out is what means several things:
-"ton" (1000, 907 or 1016 kg), "Pfund" and "livre" (500 or 454 g), "st" (stones or pieces)."""
+"""Names of units of mass in many languages, and UN/ECE codes, in lower case. Left out is what means
+several things: "ton" (1000, 907 or 1016 kg), "Pfund" and "livre" (500 or 454 g), "st" (stones or
+pieces).
+"""
 
 _OF_SALE: Final = """
     pc pcs pce piece pieces ea each unit units item items set sets pair pairs pr box boxes bx case cs carton ctn pack packs
@@ -77,9 +79,9 @@ _OF_SALE: Final = """
     個 本 枚 足 개 켤레 c62 h87 nar pr
 """
 UNITS_OF_SALE: Final = frozenset(_OF_SALE.split())
-"""What a product is counted or measured in, which says nothing about its weight."""
+"""Units in which a product is counted or measured for sale; they say nothing about its weight."""
 
 HEADER_UNITS: Final[Mapping[str, MassUnit]] = {
     name: unit for name, unit in UNIT_NAMES.items() if name not in {"to", "once"}
 }
-"""Names that mean their unit in a header too; "to", in "weight to ship", is not the tonne."""
+"""Names that mean a unit of mass in a header too; "to", in "weight to ship", is not the tonne."""

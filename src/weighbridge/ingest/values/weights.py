@@ -27,7 +27,9 @@ __all__ = ["KILOGRAM", "PLAIN_NUMBER", "UNIT_NAMES", "MassUnit", "Reading", "rea
 
 MAX_WEIGHT_KG: Final = 1e6
 _SAME_MASS: Final = 0.06
-"""How far two statements of one mass may differ, as a share of the larger: they are rounded."""
+"""How far two statements of one mass may differ, as a share of the larger, to count as the same:
+such statements are rounded.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ _ABOUT_BEHIND: Final = re.compile(
     re.IGNORECASE,
 )
 _IN_BRACKETS: Final = re.compile(r"[(\[](?P<inner>[^()\[\]]*[^\W\d_][^()\[\]]*)[)\]]")
-"""A mass in brackets with its unit; a number alone in brackets means a negative one to accountants.
+"""Matches a mass with its unit in brackets; a number alone in brackets means a negative one to
+accountants.
 """
 _LABEL: Final = re.compile(
     r"^(?:net(?:to)?|weight|net weight|gewicht|nettogewicht|poids|peso|вес)\b\s*[:=]?\s*",

@@ -34,13 +34,16 @@ _INSIDE: Final = (
 _DEEPEST: Final = 5
 """The deepest level of nested objects in which an error is looked for."""
 STATUS_IF_UNSTATED: Final = 599
-"""Replaces the status of an answer of status 200 that holds an error without a status of its own.
+"""Status that is assumed for an answer of status 200 that holds an error without a status of its
+own.
 """
 _CODE: Final = re.compile(r"\w+_\w+")
 _TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _TAG: Final = re.compile(r"<[^<>]+>")
 _LONGEST_PLAIN: Final = 2_000
-"""The most bytes read of a plain text, and characters kept of a sentence."""
+"""The most bytes that are read of a web page or plain text, and the most characters that are kept
+of a sentence in JSON.
+"""
 _DAYS: Final = re.compile(r"per.?day|\b[rt]pd\b|daily|perday", re.IGNORECASE)
 _NOT_WORDS: Final = frozenset({"error", "null", "none", "failed"})
 

@@ -72,7 +72,9 @@ FAILURES: Final = (
     OSError,  # TimeoutError and ssl.SSLError are among these
     PydanticSerializationError,
 )
-"""What sending a request may raise. Anything else is a programming error, and is not caught."""
+"""The exceptions that sending a request may raise. Any other is a programming error, and is not
+caught.
+"""
 
 OTHER_PARTS_OF_THE_SDK: Final = frozenset(
     {
@@ -83,7 +85,7 @@ OTHER_PARTS_OF_THE_SDK: Final = frozenset(
         openai.WebSocketConnectionClosedError,
     }
 )
-"""Exceptions that a chat completion never raises."""
+"""Exceptions of the SDK that a chat completion never raises."""
 
 BY_STATUS: Final[Mapping[int, type[ProviderError]]] = {
     400: RequestRefused,
@@ -137,7 +139,7 @@ SCHEMA_WORDS: Final = re.compile(
     r"response_?(?:format|schema)|json_?schema|json_?object|structured.?output|guided|grammar"
     r"|\bschema\b|additionalproperties"
 )
-"""Words of a refusal that is about the form of the answer."""
+"""Matches words by which a refusal shows that it is about the form of the answer."""
 
 # Where an error may come from. A status of 200 was replaced by the one that the body states, or by
 # STATUS_IF_UNSTATED.
@@ -264,7 +266,7 @@ _BY_WORDS: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError
 )
 
 BLOCKING: Final = frozenset({400, 403, 405, 406, 418, 451})
-"""What firewalls in front of an API answer with, as a web page or plain text."""
+"""Statuses with which firewalls in front of an API answer, with a web page or plain text."""
 _FIREWALL: Final = re.compile(
     r"firewall|\bwaf\b|request (?:was )?blocked|blocked by|attention required|access denied"
 )

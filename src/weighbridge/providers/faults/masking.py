@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LONGEST_QUOTE: Final = 240
-"""The most characters shown of a provider's message; what helps stands at its beginning."""
+"""The most characters shown of a provider's message; the helpful part stands at its beginning."""
 
 _SHORTEST_SECRET: Final = 6
 """The fewest characters of a key that is masked: shorter ones are placeholders such as "none" or

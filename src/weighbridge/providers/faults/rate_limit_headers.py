@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LONGEST_SPAN_S: Final = 7 * 86_400.0
-"""A longer span counts as unreadable: some servers send a point in time instead of a span."""
+"""A span of time longer than this counts as unreadable: some servers send a point in time instead.
+"""
 
 _COUNT: Final = re.compile(r"[0-9]{1,15}(\.[0-9]*)?")
 _SECONDS: Final = re.compile(r"[0-9]{1,15}(\.[0-9]*)?|\.[0-9]+")

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 _BROKEN_OFF: Final = re.compile(
     "error|abort|cancel|fail|timeout|insufficient_system_resource|malformed", re.IGNORECASE
 )
-"""Words in a finish reason that mean a fault: OpenRouter, vLLM, Zhipu, DeepSeek, Gemini."""
+"""Matches the words in a finish reason that mean a fault, as OpenRouter, vLLM, Zhipu, DeepSeek and
+Gemini state it.
+"""
 _ENVELOPES: Final = ("data", "response", "result", "completion", "output")
 _WORDS_OF_ERRORS: Final = (
     "error",

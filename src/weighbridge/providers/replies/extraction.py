@@ -35,13 +35,17 @@ _BRACKET: Final = re.compile(r"[{}\[\]]")
 _BEGUN: Final = re.compile(r'\{\s*"')
 _AFTER_THE_END: Final = " \t\r\n.`"
 _DEEPEST_REPAIRED: Final = 50
-"""The most levels of open brackets in a text that is repaired; answers have five."""
+"""How many levels of brackets in brackets a text may have, at most, to be repaired; answers have
+five.
+"""
 _LONGEST_REPAIRED: Final = 100_000
-"""The most characters of a text that is repaired. Answers have some ten thousand; repairing much
-more would hold up all other calls for seconds.
+"""How many characters a text may have, at most, to be repaired. Answers have some ten thousand;
+repairing much more would hold up all other calls for seconds.
 """
 _MOST_TRIES: Final = 2_000
-"""The most brackets at which a document may begin that are tried; a model's text has dozens."""
+"""How many opening brackets of a text are tried, at most, as the beginning of a JSON document; a
+model's text has dozens.
+"""
 
 
 class NoJson(ValueError):

@@ -26,7 +26,7 @@ _KILOGRAMS: Final = re.compile(r"^(?:kg|kilograms?)|(?:kg|kilograms?)$", re.IGNO
 _FLAGS: Final = {"true": True, "yes": True, "false": False, "no": False}
 _NOTHING: Final = frozenset({"", "null", "none", "n/a"})
 _DEEPEST_WRAPPING: Final = 3
-"""The most objects or lists around the answer that are opened to find it."""
+"""How many objects or lists, one inside another, are opened at most to find the answer in them."""
 _WRAPPERS: Final = frozenset({"value", "kg"})
 _NUMBERING: Final = re.compile(r"^\s*\(?\d{1,3}[.):]\s+")
 

@@ -30,26 +30,29 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _BYTES_PER_TOKEN: Final = 4
-"""For estimates where a server does not count; English prose and JSON have a little more."""
+"""How many bytes of text are estimated to be one token where a server does not count tokens;
+English prose and JSON have a little more.
+"""
 
 _FINISH_REASONS: Final = (
     (re.compile(r"length|max_\w*tokens|context_window|trunc"), FinishReason.LENGTH),
     (re.compile(r"filter|safety|refus|sensitive|recitation|prohibited|blocklist|spii|policy"), FinishReason.REFUSAL),
 )  # fmt: skip
-"""The pattern of a finish reason and what it means: servers have many names for the same reason,
-such as "content_filter: PROHIBITED_CONTENT".
+"""Pairs of a pattern that a server's finish reason matches and what the reason means: servers have
+many names for the same reason, such as "content_filter: PROHIBITED_CONTENT".
 """
 _INPUT_TOKENS_PER_BYTE: Final = 4
 _PICTURE_TOKENS: Final = 100_000
-"""A count of input tokens is not believed above so many for each byte sent, plus so many for the
-pictures.
+"""How many input tokens the pictures of a call may have, at most: a server's count is not believed
+above this plus `_INPUT_TOKENS_PER_BYTE` for each byte of text sent.
 """
 _OUTPUT_ABOVE_ALLOWANCE: Final = 10
-"""A count of output tokens is not believed above this multiple of the allowance plus the bytes of
-the text.
+"""A server's count of output tokens is not believed above this many times the sum of the output
+allowance and the number of bytes of the text.
 """
 _LONGEST_COUNT: Final = 16
-"""A count that comes as a text is read only if it has fewer digits than this."""
+"""A count of tokens that a server sends as text is read only if it has fewer characters than this.
+"""
 _DEAREST_CALL_USD: Final = 1_000.0
 """A stated cost of one call is not believed from this amount on."""
 _REASONING: Final = ("reasoning_content", "reasoning", "thinking")

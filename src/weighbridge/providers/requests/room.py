@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 NEARLY: Final = 16
 """A context counts as full when this many tokens or fewer are free: servers keep some back."""
 LEAST_SHARE: Final = 2
-"""The allowance is reduced to no less than one part in so many (a half): with less, it is better to
-ask for the products in smaller groups.
+"""The output allowance is reduced to no less than itself divided by this, a half: with less, it is
+better to ask for the products in smaller groups.
 """
 _PROMPT: Final = re.compile(
     r"([\d,]{1,12})(?: tokens?)? (?:in the (?:messages|prompt)|input tokens|from the input|`inputs`)"

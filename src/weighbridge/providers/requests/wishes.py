@@ -28,11 +28,15 @@ SECONDS_PER_TOKEN: Final = 1 / 50
 that for long.
 """
 PACE_FACTOR: Final = 2.0
-"""The time limit for each token is this multiple of the time a token has taken so far."""
+"""The time limit allows for each token this many times as long as a token has taken so far."""
 LEAST_TOKENS: Final = 20
-"""Replies with fewer tokens are not measured: their time is mostly that of reading the prompt."""
+"""Replies with fewer tokens are not used to measure the time per token: their time is mostly that
+of reading the prompt.
+"""
 PACE_MEMORY: Final = 0.7
-"""The weight of the earlier average against the last reply, from 0 to 1."""
+"""The weight, from 0 to 1, of the earlier average time per token in the new average; the last reply
+has the rest.
+"""
 MOST_TIMES: Final = 2.0
 """The output allowance lengthens the time limit to at most this multiple of the base limit."""
 

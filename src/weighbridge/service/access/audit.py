@@ -28,9 +28,9 @@ __all__ = [
 
 _SHOWN_UPLOADS: Final = 10
 UPLOADED: Final = "uploaded a catalogue"
-"""What an entry calls the upload of a catalogue."""
+"""What the audit log calls the upload of a catalogue."""
 NAMED_IN_AUDIT: Final = 50
-"""How many codes of a selection an entry names at most."""
+"""How many product codes of a selection an entry of the audit log names, at most."""
 
 
 async def record_action(

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Database
 
 KNOWN_FOR_S: Final = 1.0
-"""How long tokens are known before they are read again: until then a revoked one is accepted."""
+"""How many seconds the tokens read from the database are used before they are read again: until
+then a revoked one is accepted.
+"""
 _OF_SETTINGS: Final = 0
 """The id of the token in WEIGHBRIDGE_API_TOKEN; stored ones begin at 1."""
 

@@ -14,9 +14,9 @@ FREE_TRIES: Final = 5
 """How many wrong tokens an address may send before it has to wait."""
 LONGEST_WAIT_S: Final = 60.0
 FORGOTTEN_AFTER_S: Final = 900.0
-"""How long after its last wrong token an address starts afresh."""
+"""How many seconds after its last wrong token an address has all its free tries again."""
 MOST_ADDRESSES: Final = 10_000
-"""How many addresses are remembered."""
+"""How many addresses that sent wrong tokens are remembered, at most."""
 
 
 class LoginThrottle:

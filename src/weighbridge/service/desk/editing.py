@@ -47,7 +47,9 @@ _FACTS: Final[Mapping[str, str]] = {
     "heat_kg_co2e_per_kwh": "Heat for part {} (kg CO2e per kWh)",
     "energy_source": "Source of the energy figures of part {}",
 }
-"""What a form calls each of `ProcessFacts`."""
+"""Name of each fact in `ProcessFacts` → its label in a form, where {} stands for the number of the
+part.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,11 @@ FIGURE: Final = "emissions_kg_co2e"
 QUANTITY: Final = "quantity"
 _RATES: Final = "contributions"
 _OF_PRODUCTS: Final = {"code", FIGURE, "decided_by"}
-"""The columns that a sheet of a workbook must have to be read as one of products."""
+"""The columns that a sheet of a workbook must have to be read as a sheet of products."""
 _ROUNDED: Final = 6e-4
-"""By how much a figure may differ from one rounded to four digits, as a share of it."""
+"""Where one export has exact figures and the other has them rounded to four digits, figures that
+differ by no more than this share count as the same.
+"""
 _NAMED: Final = {
     "method_version": "method",
     "factors_version": "factors",
@@ -40,14 +42,18 @@ _NAMED: Final = {
     "recycled_share": "recycled share",
     "subcategory": "subcategory",
 }
-"""Columns that are given as causes with their value before and after, if both files have them."""
+"""Column → its name in a message, for columns whose change is given as a cause of a changed figure,
+with the value before and after, if both files have the column.
+"""
 _SAID: Final = {
     "mass_kg": "the mass",
     "primary_data": "a supplier's figure",
     "bill": "the bill of materials",
     "processes": "the processes",
 }
-"""Columns of which a difference is given as a cause by these words, without the values."""
+"""Column → words for it in a message, for columns whose change is given as a cause of a changed
+figure, without the values.
+"""
 _KEYS: Final = re.compile(rf"{CORRECTED}[a-z_]+\.")
 """Matches a note on a correction from an earlier version, which named the value by its target and
 keys instead of by words.

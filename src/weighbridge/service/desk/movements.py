@@ -8,7 +8,7 @@ from typing import Any, Final
 LARGEST: Final = 20
 """How many of the largest changes are listed."""
 _LEAST_CHANGE: Final = 1e-9
-"""A change by a smaller share of the figure is rounding."""
+"""A change of a product's figure by no more than this share counts as rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Movements:
     added: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
-    """Products whose figure at the first moment is no longer stored."""
+    """Codes of products whose figure in the earlier state is no longer stored."""
     before_kg_co2e: float = 0.0
     after_kg_co2e: float = 0.0
     moved: list[Movement] = field(default_factory=list)

@@ -58,7 +58,7 @@ class BillsGiven:
     unchanged: tuple[str, ...]
     """Codes of products that had the same own bill already."""
     notes: tuple[str, ...] = ()
-    """Which names of the file were taken for which keys."""
+    """Sentences on which names in the file were taken for which keys of materials and processes."""
 
 
 async def give_bills(

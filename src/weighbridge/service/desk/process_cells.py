@@ -29,7 +29,8 @@ FACT_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "heat_kg_co2e_per_kwh": ("heatkgco2eperkwh", "heatkgco2ekwh"),
     "energy_source": ("energysource", "electricitysource"),
 }
-"""The headers of each column, without spaces and punctuation, by our name for it."""
+"""Our name for a column → the headers that it may have in a file, without spaces and punctuation.
+"""
 
 
 def fact_value(name: str, text: str) -> Any:

@@ -41,7 +41,7 @@ CALCULATION: Final = "the calculation"
 LARGEST: Final = 20
 _PORTION: Final = 200
 _LEAST_CHANGE: Final = 1e-9
-"""A change by a smaller share of the figure is rounding."""
+"""A change of a product's figure by no more than this share counts as rounding."""
 
 
 @dataclass(frozen=True, slots=True)

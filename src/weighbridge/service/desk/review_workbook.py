@@ -59,7 +59,7 @@ CHOSEN: Final[Mapping[str, str]] = {
     "processes": "process",
     "country": "country",
 }
-"""Columns whose cells offer a list, and which list."""
+"""Column → the name of the list from which its cells offer a choice."""
 _NO_LISTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({})
 _ADD_A_LINE: Final = (
     " To add a line, give the product's whole bill: weighbridge bills FILE, with the columns code, "

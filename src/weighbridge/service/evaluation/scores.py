@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from weighbridge.service.evaluation.truth import Truth
 
 RESAMPLES: Final = 1_000
-"""How many times the bootstrap draws makers."""
+"""How many times the bootstrap draws a sample of the manufacturers."""
 SEED: Final = 20_261_127
 
 

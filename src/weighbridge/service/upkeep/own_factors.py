@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 UPLOADED: Final = "uploaded factors"
 TAKEN_BACK: Final = "took factors back"
 UNNAMED: Final = "uploaded.csv"
-"""The name of an upload without one."""
+"""The file name that is recorded for an upload that has none."""
 LONGEST_NAME: Final = 100
 SHOWN_UPLOADS: Final = 50
 

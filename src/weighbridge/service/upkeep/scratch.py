@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PREFIX: Final = "weighbridge-"
 """Only folders with such a name are ever removed."""
 LEFT_BEHIND_AFTER_S: Final = 86_400
-"""A folder that is older was left by a crash."""
+"""A folder that is older than this many seconds is taken to be left by a crash."""
 
 
 def uploads_of(data_dir: Path) -> Path:

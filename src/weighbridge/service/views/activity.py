@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 SHOWN: Final = timedelta(minutes=60)
 UNSETTLED: Final = timedelta(minutes=6)
-"""How long a minute may still change: a call is stored when it ends, and counted in the minute in
-which it began.
+"""How long the counts of a minute may still change: a call is stored when it ends, and counted in
+the minute in which it began.
 """
 PACE_OVER: Final = timedelta(seconds=60)
 """The time over which the present pace is taken."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 HEAVIEST: Final = 1_000
 """How many products, those with the largest totals, are looked at in detail."""
 SHOWN: Final = 12
-"""How many groups, hotspots and disagreements are shown."""
+"""How many groups, how many hotspots and how many disagreements are shown, at most."""
 TAKEN_APART: Final = 100_000
 """The most completed products for which there are totals by material.
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Database
 
 FRESH_FOR_S: Final = 2.0
-"""How long marks that were read are reused."""
+"""How many seconds the marks are reused after they were read from the database."""
 
 
 @dataclass(frozen=True, slots=True)

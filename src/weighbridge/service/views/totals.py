@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection, Database
 
 NAMED: Final = 10
-"""How many hotspots, products to check first and missing products are listed at most."""
+"""How many hotspots, how many products to check first and how many missing products are listed, at
+most.
+"""
 _NO_MATERIAL: Final = {
     ContributionKind.PROCESS_ELECTRICITY: "Electricity in manufacturing",
     ContributionKind.PROCESS_HEAT: "Heat in manufacturing",

@@ -20,8 +20,8 @@ _SEPARATOR: Final = re.compile(r"\s*(?:>|/|::|→|\|)\s*")
 _HEAD_WEIGHT: Final = 1.0
 _TAIL_WEIGHT: Final = 0.6
 _SURPLUS_PENALTY: Final = 0.1
-"""How well a value fits a hint: `_HEAD_WEIGHT` for the hint's first word, `_TAIL_WEIGHT` for each
-further word that matches, less this for each word of the value that is not in the hint.
+"""What each word of a value that is not in the hint takes off the value's score. The hint's first
+word gives `_HEAD_WEIGHT`, each further word of it that is in the value `_TAIL_WEIGHT`.
 """
 
 

@@ -26,7 +26,7 @@ _PERCENTAGE: Final = re.compile(
 )
 _MASS_FIELDS: Final = ("weight_kg", "mass_kg", "weight", "mass")
 _DESCRIPTION_CHARACTERS: Final = 1_500
-"""The characters of a description that are read."""
+"""How many characters of a product's description are read, at most."""
 # A stated mass is believed between these multiples of the kind's typical mass. The upper one is
 # large because a pack of many pieces is sold as one unit.
 _LIGHTEST: Final = 1 / 50
@@ -65,7 +65,9 @@ _INCIDENTAL: Final = frozenset(
     }
 )
 _TRIM_SHARE: Final = 0.06
-"""Invented share of the mass for a named material that replaces no part."""
+"""The share of a product's mass, invented, for each material that the text names and that replaces
+none of the usual parts.
+"""
 # (part, invented share of the mass) of the first, second and third named material in a product of
 # no known kind.
 _PLAIN_PLACES: Final = (("body", 0.75), ("fittings", 0.18), ("finish", 0.07))

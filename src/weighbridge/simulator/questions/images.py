@@ -54,7 +54,9 @@ _UNREADABLE: Final = (
     binascii.Error, UnidentifiedImageError, OSError, ValueError, SyntaxError,
     Image.DecompressionBombError,
 )  # fmt: skip
-"""What Pillow and base64 raise about a picture; the last for one that states too many pixels."""
+"""Errors that Pillow and base64 raise about a picture that cannot be read; the last is for one that
+states too many pixels.
+"""
 _MIME_TYPES: Final = ("image/png", "image/jpeg", "image/jpg", "image/webp", "image/gif")
 
 

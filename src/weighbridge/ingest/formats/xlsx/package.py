@@ -24,17 +24,20 @@ if TYPE_CHECKING:
 
 MAX_UNPACKED_BYTES: Final = 1 << 30
 MAX_RATIO: Final = 200
-"""The most that a workbook may unpack to, as a multiple of its size; real ones: 5 to 60 times."""
+"""The most that a workbook may unpack to, as a multiple of its size; real ones unpack to 5 to 60
+times.
+"""
 RATIO_MATTERS_ABOVE_BYTES: Final = 64 << 20
-"""A workbook that unpacks to less may have any ratio."""
+"""A workbook that unpacks to less than this may exceed `MAX_RATIO`."""
 MAX_DIRECTORY_BYTES: Final = 8 << 20
-"""The most bytes of the list of parts; that of a workbook of a thousand sheets has about 100 kB."""
+"""The most bytes of a workbook's list of parts; a workbook of a thousand sheets has about 100 kB.
+"""
 _PIECE_BYTES: Final = 1 << 16
 _MAX_TAG_BYTES: Final = 4 << 20
 _MAX_DEPTH: Final = 64
 _MAX_NAMES: Final = 10_000
 _ENCODINGS: Final = frozenset({"utf-8", "utf-16", "us-ascii", "iso-8859-1", "windows-1252"})
-"""The encodings that are accepted; Python's codecs for others may raise any error."""
+"""The encodings of XML that are accepted; Python's codecs for others may raise any error."""
 _SPREADSHEET_NAMESPACES: Final = (
     "http://schemas.openxmlformats.org/spreadsheetml/2006/main",
     "http://purl.oclc.org/ooxml/spreadsheetml/main",
@@ -101,9 +104,10 @@ def check_directory(path: Path) -> None:
 
 
 _END_BYTES: Final = 66_000
-"""The most bytes that the end record, its zip64 companions and the longest comment take."""
+"""The most bytes that a ZIP file's end record, its zip64 companions and the longest comment take.
+"""
 _SEE_ZIP64: Final = 0xFFFF_FFFF
-"""Stands in the end record for a number that is in the zip64 one."""
+"""Stands in a ZIP file's end record in place of a number that is in the zip64 end record."""
 
 
 @contextmanager

@@ -44,11 +44,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_CHUNK_CHARACTERS: Final = 8 << 20
-"""A chunk ends after so many characters, however few its rows: cells share texts in the file, but
-each has a copy in the chunk.
+"""A chunk ends after this many characters, however few rows they fill: cells share texts in the
+file, but each has a copy in the chunk.
 """
 MAX_CHARACTERS: Final = 1 << 30
-"""The most characters of all cells that are read."""
+"""The most characters that all cells of a sheet that are read may have together."""
 _NUMBERS: Final = frozenset(
     [
         Field.WEIGHT,

@@ -41,7 +41,7 @@ MAX_CELL_CHARACTERS: Final = 32_767
 MAX_SPAN: Final = 50_000_000
 """The most cells between the first and the farthest cell of a sheet that is mostly empty."""
 _SPARSE: Final = 1_000
-"""A sheet is mostly empty if only one cell in so many is filled."""
+"""A sheet is mostly empty if fewer than one cell in this many is filled."""
 _MAX_MERGED: Final = 200_000
 _REFERENCE: Final = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_SHARED_BYTES: Final = 200 << 20
-"""Memory that the shared texts may take."""
+"""The most memory that the texts shared by a workbook's cells may take."""
 _MAX_SHEETS: Final = 1_000
 _MAX_FORMATS: Final = 100_000
 _RELATED: Final = "http://schemas.openxmlformats.org/package/2006/relationships Relationship"
