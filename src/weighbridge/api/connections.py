@@ -65,7 +65,9 @@ SPARE_PLACES: Final = 2_500
 arrive while one health check is read and answered.
 """
 LEAST_SPARE_PLACES: Final = 64
-"""How many spare places there are even if the process has few file descriptors."""
+"""The least number of connections accepted beyond the limit, for health checks, however few file
+descriptors the process has.
+"""
 OTHER_FILES: Final = 300
 """How many file descriptors are kept free for everything but these connections: the database, the
 provider, uploads.

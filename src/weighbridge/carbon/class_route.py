@@ -95,8 +95,8 @@ _PER_KG: Final = 1.0
 _ACTIVITY_UNITS: Final = {_PER_UNIT: "unit", SCALING_EXPONENT: "kg^0.65", _PER_KG: "kg"}
 """Exponent of the mass → unit of the amount that the published figure is multiplied by."""
 _LINEAR: Final = (WeightBasis.PALLET, WeightBasis.DECLARED_UNIT)
-"""Kinds of weight that do not tell the size of one product: published figures are scaled in
-proportion to such a weight.
+"""Kinds of weight that say how much is sold, not how large one product is: for these a published
+figure is multiplied by the ratio of the weights itself, not by a power of it.
 """
 _IDS_SHOWN: Final = 3
 """How many source ids a citation lists."""

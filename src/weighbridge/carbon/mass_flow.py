@@ -32,8 +32,8 @@ class Work(NamedTuple):
 
 
 _Group = tuple["MaterialFactor", tuple[Work, ...]]
-"""A material with the work that is done to it; lines of the bill that are equal in both are
-calculated as one chain.
+"""A material with the processes that it goes through; lines of the bill that are equal in both are
+calculated together.
 """
 
 

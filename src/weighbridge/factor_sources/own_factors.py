@@ -138,10 +138,11 @@ class OwnFactors(FactorSource):
             or sum(map(len, materials)) > MOST_CHARACTERS
         ):
             raise FactorTableInvalid(
-                f"{self._file.name}: with it the model would choose from {len(materials):,} "
-                f"materials and {len(processes):,} processes, and a question takes "
-                f"{MOST_OFFERED:,} with {MOST_CHARACTERS:,} characters. Keep the rows that your "
-                "products need, or mark rows as retired: they count where a correction names them."
+                f"{self._file.name}: with this file the model would have {len(materials):,} "
+                f"materials and {len(processes):,} processes to choose from. A question has room "
+                f"for {MOST_OFFERED:,} of both together, and for {MOST_CHARACTERS:,} characters of "
+                "material keys. Remove rows that your products do not need, or mark them as "
+                "retired: corrections can still name these."
             )
 
 

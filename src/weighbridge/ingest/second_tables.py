@@ -72,11 +72,11 @@ class SecondTables:
 def _headers_within(
     raw: RawChunk,
 ) -> list[tuple[int, tuple[str, ...], tuple[Field | None, ...]]]:
-    """Rows whose code, name and description are all names of fields.
+    """Rows that are headers: their code, name and description are all names of fields.
 
-    Each as (row number, these cells, the fields that they name). Of a header that differs from the
-    file's own only in another column, such as "Weight (g)" for "Weight (kg)", the cells and fields
-    of that column come fourth.
+    Each as (row number, cells, fields): these three cells, and the fields that they name. Where the
+    row repeats these three of the file's own header, and another cell is a different header, such
+    as "Weight (g)" under "Weight (kg)", that cell and its field follow as a fourth.
     """
     names = (Field.CODE, *_TEXTS)
     columns = raw.columns.positions

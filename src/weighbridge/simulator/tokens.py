@@ -23,7 +23,7 @@ _LONGEST_PIECE: Final = 256
 piece is counted each time.
 """
 _PIECES_KEPT: Final = 100_000
-"""For how many pieces, at most, the number of tokens is remembered."""
+"""For how many pieces of text, at most, the number of tokens is remembered."""
 
 
 class _Pieces(dict[bytes, int]):

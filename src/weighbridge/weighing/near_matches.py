@@ -49,7 +49,9 @@ _SLIPPED: Final = 0.6
 _CLOSE: Final = 0.6
 """Entries that score less than this part of the best score are not suggested beside it."""
 _LEAST_SCORE: Final = 0.15
-"""Where no entry scores this much, texts are compared as a whole."""
+"""The least score by words at which an entry of a list is similar to what was given. If none
+reaches it, whole texts are compared instead of words.
+"""
 _WORD_OF_LISTS: Final = {
     "virgin": "primary",
     "new": "primary",

@@ -187,7 +187,8 @@ async def change_budgets(request: Request, dashboard: Pages, visitor: Visitor) -
         )
     note_action(request, "changed the caps on money", detail=caps)
     return redirect(
-        "/settings#budgets", "Saved. The caps apply to every process from its next call on."
+        "/settings#budgets",
+        "Saved. Every server and worker keeps to the caps from its next call on.",
     )
 
 

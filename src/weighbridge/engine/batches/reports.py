@@ -55,7 +55,10 @@ def say_flaws(batch: StoredBatch, flaws: Flaws) -> None:
         (flaws.unreadable, "unreadable lines"),
         (flaws.strangers, "lines about requests that the batch did not have"),
         (flaws.missing_files, "missing files"),
-        (flaws.lost, "requests without a readable line, which will be sent again"),
+        (
+            flaws.lost,
+            "requests that have no readable line in the file of results, which will be sent again",
+        ),
     ]
     said = ", ".join(f"{what}: {count:,}" for count, what in found if count)
     if said:

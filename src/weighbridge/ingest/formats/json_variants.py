@@ -25,7 +25,8 @@ _OPTIONS: Final = 3
 def one_for_each_variant(entries: Iterable[Entry]) -> Iterator[Entry]:
     """The entries, with a product that has variants replaced by a record for each of them.
 
-    Each variant counts as a row; the rows behind it are renumbered.
+    Each variant counts as a row; the records behind it are renumbered. An entry that cannot be read
+    keeps its place in the file.
     """
     more = 0
     for entry in entries:

@@ -32,13 +32,13 @@ it took 50 MB more.
 """
 _TAIL_BYTES: Final = 4_000
 _END_S: Final = 10.0
-_REMEDY: Final = "It is damaged, or made to do harm. Save the table again as CSV."
+_REMEDY: Final = "The file is damaged, or made to do harm. Save the table again as CSV."
 _KILLED: Final = (
     "The system does so when memory runs out. Free some and try again; the file may be in order."
 )
 _TOO_SLOW: Final = (
-    "It is damaged, or made to do harm, or this computer was too busy. Try again when it is not, "
-    "or save the table again as CSV."
+    "The file is damaged, or made to do harm, or this computer was too busy. Try again when the "
+    "computer is less busy, or save the table again as CSV."
 )
 
 

@@ -28,7 +28,9 @@ SECONDS_PER_TOKEN: Final = 1 / 50
 that for long.
 """
 PACE_FACTOR: Final = 2.0
-"""The time limit allows for each token this many times as long as a token has taken so far."""
+"""The time limit gives each token that is still expected this many times the time that tokens have
+taken on average so far.
+"""
 LEAST_TOKENS: Final = 20
 """Replies with fewer tokens are not used to measure the time per token: their time is mostly that
 of reading the prompt.
