@@ -399,7 +399,7 @@ def test_every_bad_row_is_named_at_once(tmp_path: Path) -> None:
 
 def test_more_rows_than_a_question_takes_are_refused(tmp_path: Path) -> None:
     rows = [STEEL.replace("our_steel", f"a_steel_of_our_own_{n:04}") for n in range(600)]
-    with pytest.raises(FactorTableInvalid, match="mark rows as retired"):
+    with pytest.raises(FactorTableInvalid, match="mark them as retired"):
         own_factors(tmp_path, HEADER, *rows).load()
     retired = [f"{row},yes" for row in rows]
     table = own_factors(tmp_path, f"{HEADER},retired", *retired).load()
