@@ -125,9 +125,11 @@ async def test_four_processes_and_a_faulty_provider_never_spend_more_than_the_ca
             await other.work()
         await until_broke(first)
         await others[0].die()
-        assert 0.5 * cap_usd < bill_usd(first) <= cap_usd
+        assert bill_usd(first) <= cap_usd
         for running in (first, *others[1:]):
             await running.stop()
+        # Calls that were in flight at the pause are billed by now.
+        assert 0.5 * cap_usd < bill_usd(first) <= cap_usd
         assert bill_usd(first) <= await committed(first) + 1e-9
 
 
