@@ -67,7 +67,7 @@ class ResultRow:
     provenance: Provenance | None = None
     cost_usd: float | None = None
     completed_at: datetime | None = None  # aware, UTC
-    calculated_at: datetime | None = None  # the figure, by the queue or for a correction
+    figure_since: datetime | None = None  # when the figure became what it is
 
     @property
     def total_kg_co2e(self) -> float | None:

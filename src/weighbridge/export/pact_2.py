@@ -48,7 +48,7 @@ def as_footprint_2(row: ResultRow, company: Company, completed_at: datetime) -> 
         "id": str(uuid.uuid5(IDS, identity)),
         "specVersion": SPEC_VERSION_2,
         "version": 0,
-        "created": moment_of(row.calculated_at or completed_at),
+        "created": moment_of(row.figure_since or completed_at),
         "status": "Active",
         "companyName": company.name,
         "companyIds": list(company.ids),

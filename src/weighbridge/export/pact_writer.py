@@ -103,7 +103,7 @@ def as_footprint(row: ResultRow, company: Company, completed_at: datetime) -> di
     footprint = {
         "id": str(uuid.uuid5(IDS, json.dumps([company.name, product_id, pcf], sort_keys=True))),
         "specVersion": SPEC_VERSION,
-        "created": moment_of(row.calculated_at or completed_at),
+        "created": moment_of(row.figure_since or completed_at),
         "status": "Active",
         "companyName": company.name,
         "companyIds": list(company.ids),

@@ -65,7 +65,7 @@ def result_row(row: Mapping[str, Any], taxonomy: Taxonomy, steps: Steps) -> Resu
     footprint = detail.footprint
     return ResultRow(
         **base,
-        calculated_at=row["calculated_at"],
+        figure_since=row["figure_since"],
         answered=steps.shown(detail.answers),
         cpc_code=_cpc_code(row, taxonomy),
         emissions_kg_co2e=footprint.emissions_kg_co2e,

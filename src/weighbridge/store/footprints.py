@@ -137,7 +137,7 @@ async def stream_results(
             "SELECT p.code, p.name, p.description, p.weight_kg, p.image_url, p.picture_sha256, p.more_pictures, pic.media_type,"  # noqa: S608
             " p.country_of_origin, p.facts, p.notes, p.status, p.error, p.error_kind, "
             "p.completed_at, f.category, f.subcategory, f.provider, f.model, f.simulated, "
-            f"f.cost_usd, f.calculated_at, f.detail FROM products p {within} LEFT JOIN footprints f ON "
+            f"f.cost_usd, coalesce(f.figure_since, f.calculated_at) AS figure_since, f.detail FROM products p {within} LEFT JOIN footprints f ON "
             "f.product_id = p.id AND p.status = 'completed' LEFT JOIN pictures pic ON pic.sha256 "
             f"= p.picture_sha256 {chosen} ORDER BY {order}",
             *arguments,

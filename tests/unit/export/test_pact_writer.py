@@ -196,10 +196,10 @@ def test_version_2_is_written_by_its_own_name(
 def test_a_figure_that_was_computed_anew_says_when(as_document: Any) -> None:
     row = completed("A")
     assert row.completed_at is not None
-    later = replace(row, calculated_at=row.completed_at + timedelta(days=3))
+    later = replace(row, figure_since=row.completed_at + timedelta(days=3))
     first, second = (as_document(one, company(), row.completed_at) for one in (row, later))
     assert datetime.fromisoformat(first["created"]) == row.completed_at
-    assert datetime.fromisoformat(second["created"]) == later.calculated_at
+    assert datetime.fromisoformat(second["created"]) == later.figure_since
     assert "updated" not in second
 
 
