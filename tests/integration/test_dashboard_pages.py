@@ -256,6 +256,73 @@ async def test_a_second_person_sees_the_earlier_correction_before_replacing_it(
     assert (newest["madeBy"], newest["after"]) == ("ben", 0.8)
 
 
+async def _form_drawn(client: ApiClient) -> dict[str, str]:
+    """The fields of the form of answers, by name, as the page has them now."""
+    page = (await client.http.get(BOTTLE_PAGE)).text
+    pairs = re.findall(r'name="((?:was|to)\.[^"]+)" value="([^"]*)"', page)
+    return {unescape(name): unescape(value) for name, value in pairs}
+
+
+async def test_a_page_left_open_does_not_change_what_it_did_not_show(
+    client: ApiClient, database_url: str, tmp_path: Path
+) -> None:
+    await client.http.post("/api/products", json=BOTTLE)
+    await _weigh(client, database_url, tmp_path)
+    drawn = await _form_drawn(client)
+    assert (await _edit(client, {MASS: "0.7"})).status_code == 303
+    stale = {**drawn, f"to.{MASS}": "0.8"}
+    refused = await client.http.post(f"{BOTTLE_PAGE}/answers", data=stale)
+    assert refused.status_code == 422
+    assert "This was 0.35 when the page was opened, and is 0.7 now" in refused.text
+    assert f'name="to.{MASS}" value="0.8"' in refused.text
+    assert f'name="was.{MASS}" value="0.7"' in refused.text  # so the next press stores it
+    bill = [{"material": "pp_resin", "mass_kg": 0.7, "component": "body"}]
+    change = {"target": "bill_of_materials.lines", "value": bill}
+    await client.http.post(
+        "/api/products/corrections", json={"codes": [BOTTLE["code"]], "changes": [change]}
+    )
+    other_part = {**drawn, f"to.{MATERIAL}": "Aluminium, secondary ingot"}
+    refused = await client.http.post(f"{BOTTLE_PAGE}/answers", data=other_part)
+    assert (refused.status_code, "was left out" in refused.text) == (422, True)
+    assert f'name="to.{MATERIAL}" value="Polypropylene resin"' in refused.text
+    last = max(
+        name for name in drawn if re.fullmatch(r"to\.bill_of_materials\.lines\.\d\.mass_kg", name)
+    )
+    assert not last.startswith("to.bill_of_materials.lines.1.")
+    refused = await client.http.post(f"{BOTTLE_PAGE}/answers", data={**drawn, last: "0.01"})
+    assert (refused.status_code, "There is no mass of line" in refused.text) == (422, True)
+    stored = (await client.get(f"{BOTTLE_API}/corrections"))["corrections"]
+    assert [one["target"] for one in stored] == ["bill_of_materials.lines", MASS]
+
+
+async def test_a_correction_of_a_product_that_waits_again_is_refused_in_sight(
+    client: ApiClient, database_url: str, tmp_path: Path
+) -> None:
+    await client.http.post("/api/products", json=BOTTLE)
+    await _weigh(client, database_url, tmp_path)
+    drawn = await _form_drawn(client)
+    await client.http.post("/api/products", json={**BOTTLE, "weight": 0.5})
+    refused = await client.http.post(f"{BOTTLE_PAGE}/answers", data={**drawn, f"to.{MASS}": "0.4"})
+    assert (refused.status_code, "Your correction was not stored" in refused.text) == (422, True)
+
+
+async def test_each_action_on_a_page_is_one_entry_of_the_audit_log(
+    client: ApiClient, database_url: str, tmp_path: Path
+) -> None:
+    await client.http.post("/api/products", json=BOTTLE)
+    await _weigh(client, database_url, tmp_path)
+    before = len((await client.get("/api/audit?limit=100"))["entries"])
+    await _edit(client, {MASS: "0.7"})
+    number = (await client.get(f"{BOTTLE_API}/corrections"))["corrections"][0]["number"]
+    await client.http.post(f"{BOTTLE_PAGE}/take-back", data={"number": number})
+    await client.http.post(f"{BOTTLE_PAGE}/act", data={"action": "approve"})
+    await client.http.post(f"{BOTTLE_PAGE}/act", data={"action": "take-back"})
+    entries = (await client.get("/api/audit?limit=100"))["entries"]
+    assert [one["action"] for one in entries[: len(entries) - before]] == [
+        "took approvals back", "approved products", "took corrections back", "corrected answers",
+    ]  # fmt: skip
+
+
 async def test_settings_are_changed_or_refused_beside_their_field(client: ApiClient) -> None:
     page = "/settings"
     done = await client.http.post(

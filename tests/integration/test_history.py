@@ -27,6 +27,7 @@ pytestmark = pytest.mark.anyio
 
 LATER = datetime(2999, 1, 1, tzinfo=UTC)
 MASS = "bill_of_materials.mass_kg"
+OF_MASS = "mass of one unit in kg"
 
 
 async def _correct(running: RunningProgram, mass_kg: float, by: str = "ana") -> None:
@@ -60,8 +61,8 @@ async def test_each_version_says_what_made_it(database_url: str, tmp_path: Path)
         tables = f"factors {app.factors.name} {app.factors.version} → {app.factors.name} other"
         assert [one.causes for one in found[:3]] == [
             (f"{tables} (the figure did not move)",),
-            (f"correction taken back by ben: {MASS}",),
-            (f"corrected by ana: {MASS}",),
+            (f"correction taken back by ben: {OF_MASS}",),
+            (f"corrected by ana: {OF_MASS}",),
         ]
         assert found[3].causes[0].startswith("first computed, answers by ")
         assert found[2].change == pytest.approx(1.0)
@@ -100,7 +101,7 @@ async def test_two_moments_are_compared_by_cause(database_url: str, tmp_path: Pa
         await _correct(running, 0.6)
         moved = await compare_moments(database, processed, LATER)
         (one,) = moved.moved
-        assert (one.code, one.causes) == ("P-001", (f"corrected by ana: {MASS}",))
+        assert (one.code, one.causes) == ("P-001", (f"corrected by ana: {OF_MASS}",))
         assert moved.products == 2
         total = moved.causes[one.causes]
         change = moved.after_kg_co2e - moved.before_kg_co2e
@@ -150,7 +151,7 @@ async def test_the_history_of_a_product_is_bounded(database_url: str, tmp_path: 
         found = await _history(running)
         assert len(found) == KEPT + 1
         assert found[-1].causes == ("the earliest version that is kept",)
-        assert found[0].causes == (f"corrected by ana: {MASS}",)
+        assert found[0].causes == (f"corrected by ana: {OF_MASS}",)
         start = found[-1].version.calculated_at - timedelta(microseconds=1)
         moved = await compare_moments(running.app.database, start, LATER)
         assert (moved.added, moved.unknown) == ([], ["P-001"])
@@ -165,14 +166,16 @@ async def test_factors_that_moved_nothing_are_no_cause(database_url: str, tmp_pa
         app.factors = replace(app.factors, version="renamed")
         await _correct(running, 0.6)
         (corrected, _) = await _history(running)
-        assert corrected.causes == (f"corrected by ana: {MASS}",)
+        assert corrected.causes == (f"corrected by ana: {OF_MASS}",)
         material = await running.value(
             "SELECT detail #>> '{answers,bill_of_materials,lines,0,material}' FROM footprints LIMIT 1"
         )
         own = (read_change(f"factors.{material}", 3.0),)
         tools = (app.database, app.factors, app.questions.steps)
         await correct(*tools, ["P-001"], Request(own, "ana", ""))
-        assert (await _history(running))[0].causes == (f"corrected by ana: factors.{material}",)
+        assert (await _history(running))[0].causes == (
+            f"corrected by ana: factor of {material} in kg CO2e per kg",
+        )
         ids = await completed_ids(app.database, None)
         async for _ in recompute(*tools, ids, by="cleo"):
             pass
@@ -182,7 +185,10 @@ async def test_factors_that_moved_nothing_are_no_cause(database_url: str, tmp_pa
         )
         moved = await compare_moments(app.database, first, LATER)
         (one,) = moved.moved
-        assert one.causes == (f"corrected by ana: {MASS}", f"corrected by ana: factors.{material}")
+        assert one.causes == (
+            f"corrected by ana: {OF_MASS}",
+            f"corrected by ana: factor of {material} in kg CO2e per kg",
+        )
         units = [one.before_kg_co2e or 0.0, one.after_kg_co2e or 0.0]
         other = (await _history(running, "P-002"))[0].version.emissions_kg_co2e
         totals = (moved.before_kg_co2e, moved.after_kg_co2e)

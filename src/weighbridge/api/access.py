@@ -60,6 +60,7 @@ NOT_RECORDED: Final = frozenset(
         "import_review",
         "give_bills",
         "correct_answers",
+        "take_back",
         "take_correction_back",
         "recompute_footprints",
         "upload_factors",

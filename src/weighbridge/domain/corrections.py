@@ -47,6 +47,11 @@ class Change:
         """Step and path as they are written: "bill_of_materials.lines.2.material"."""
         return ".".join((self.step, *self.path))
 
+    @property
+    def in_words(self) -> str:
+        """Which value this is about, without the names that a program has for it."""
+        return _place_in_words(self)
+
     def is_within(self, other: Change) -> bool:
         """Whether this is the same value as the other's, or part of it."""
         return self.step == other.step and self.path[: len(other.path)] == other.path
@@ -79,13 +84,19 @@ class Correction:
         material of line 1 from MDF to Hardboard by ana …". `names` are those of the keys that the
         value is chosen from.
         """
-        return f"{CORRECTED}{self._said(_place_in_words(self.change), names)}"
+        return f"{CORRECTED}{self._said(self.change.in_words, names)}"
 
     def _said(self, what: str, names: Mapping[str, str]) -> str:
         why = f" ({self.reason})" if self.reason else ""
         before, after = _in_words(self.before, names), _in_words(self.after, names)
         moved = f"from {before} to {after}" if before != after else f"stays {after}"
         return f"{what} {moved} by {self.made_by} on {self.made_at:%Y-%m-%d}{why}"
+
+
+def target_in_words(target: str) -> str:
+    """Which value a target (STEP.VALUE) names, without the names that a program has for it."""
+    step, *path = target.split(".")
+    return _place_in_words(Change(step, tuple(path), None))
 
 
 def _place_in_words(change: Change) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from weighbridge.domain.corrections import target_in_words
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -117,7 +119,7 @@ def causes_between(before: Version | None, after: Version) -> tuple[str, ...]:
     found = []
     cause = after.cause
     if cause.kind in (CauseKind.CORRECTED, CauseKind.TAKEN_BACK):
-        named = f": {', '.join(cause.targets)}" if cause.targets else ""
+        named = f": {', '.join(map(target_in_words, cause.targets))}" if cause.targets else ""
         found.append(f"{cause.kind.value} by {cause.by}{named}")
     if not cause.is_alone:
         unmoved = "" if has_moved(before, after) else " (the figure did not move)"

@@ -17,7 +17,12 @@ from weighbridge.dashboard.pages.product import RefusedEdits, product_page
 from weighbridge.dashboard.rendering import redirect
 from weighbridge.errors import Conflict, InputError
 from weighbridge.service.desk import correcting
-from weighbridge.service.desk.editing import ATTRIBUTES, read_edits
+from weighbridge.service.desk.editing import (
+    ATTRIBUTES,
+    editable_answers,
+    outdated_edits,
+    read_edits,
+)
 
 if TYPE_CHECKING:
     from weighbridge.domain.corrections import Change
@@ -38,6 +43,8 @@ async def correct_answers(
     await dashboard.server.follow_factors()
     given, shown = _filled_in(form)
     reason = form.text("reason")
+    if outdated := await _outdated(code, given, shown, form, dashboard, visitor.name):
+        return await product_page(code, request, dashboard, visitor, status=422, refused=outdated)
     try:
         changes = read_edits(dashboard.server.steps, given, shown)
         figures = await _correct(code, changes, form, dashboard, visitor.name)
@@ -63,6 +70,37 @@ async def take_back(code: str, request: Request, dashboard: Pages, visitor: Visi
         server.database, server.factors, server.steps, code, visitor.name, int(number)
     )
     return redirect(product_url(code) + "#answers", _outcome_message(figures, done="Taken back."))
+
+
+async def _outdated(
+    code: str,
+    given: dict[str, str],
+    shown: dict[str, str],
+    form: Form,
+    dashboard: Dashboard,
+    by: str,
+) -> RefusedEdits | None:
+    """The refusal of a form whose edited fields contain something else by now; None otherwise.
+
+    Without it, a page that was left open would change another value than its reader looked at: a
+    part's number may be that of another part after the product was weighed again.
+    """
+    server = dashboard.server
+    now = await editable_answers(server.database, server.steps, code)
+    outdated = outdated_edits(now, given, shown, by) if now else None
+    if outdated is None or not (outdated.problems or outdated.gone):
+        return None
+    kept = {
+        target: text
+        for target, text in given.items()
+        if text != shown.get(target, "") and target not in outdated.elsewhere
+    }
+    return RefusedEdits(
+        kept,
+        reason=form.text("reason"),
+        problems=outdated.problems,
+        general=" ".join(outdated.gone),
+    )
 
 
 async def _correct(

@@ -207,6 +207,76 @@ def _name_or_key(key: str, names: Mapping[str, str]) -> str:
     return name if find_key(name, names) == key and _SEPARATOR.strip() not in name else key
 
 
+@dataclass(frozen=True, slots=True)
+class OutdatedEdits:
+    """The edited fields of a form that contain something else than when it was drawn.
+
+    `problems` say so by target. What was entered in `elsewhere` was meant for a part that is
+    another one by now. `gone` says which values there are no more.
+    """
+
+    problems: Mapping[str, str]
+    elsewhere: frozenset[str]
+    gone: tuple[str, ...]
+
+
+def outdated_edits(
+    now: EditableAnswers, given: Mapping[str, str], shown: Mapping[str, str], by: str
+) -> OutdatedEdits:
+    """What has changed in the edited fields since the form was drawn.
+
+    `given` and `shown` are as in `read_edits`. A value that somebody other than `by` has corrected
+    is not named: the correction itself is refused then, and says by whom.
+    """
+    of_line = {one.target: line for line in now.lines for one in (*line.values, *line.facts)}
+    current = {one.target: one for one in now.values}
+    current |= {one.target: one for line in now.lines for one in (*line.values, *line.facts)}
+    problems = {}
+    elsewhere = set()
+    gone = []
+    for target, text in given.items():
+        seen = shown.get(target, "")
+        if text == seen or (target not in shown and not target.startswith(ATTRIBUTES)):
+            continue
+        value = current.get(target)
+        if value is None:
+            if target in shown:
+                gone.append(_gone(target, text))
+        elif target in of_line and _is_another(of_line[target], shown):
+            problems[target] = _another_part(of_line[target], text)
+            elsewhere.add(target)
+        elif value.shown != seen and not (value.earlier and value.earlier.made_by != by):
+            problems[target] = (
+                f"This was {seen or 'empty'} when the page was opened, and is {value.shown or 'empty'} "
+                "now. Press Correct again to put your value in its place."
+            )
+    return OutdatedEdits(problems, frozenset(elsewhere), tuple(gone))
+
+
+def _is_another(line: EditableLine, shown: Mapping[str, str]) -> bool:
+    """Whether a line of the bill has another material or part than the form was drawn with."""
+    part, material = line.values[:2]
+    return any(one.shown != shown.get(one.target, one.shown) for one in (part, material))
+
+
+def _another_part(line: EditableLine, text: str) -> str:
+    """The message about a field of a part that is another one by now."""
+    return (
+        "The parts have changed since the page was opened: this one is "
+        f"{line.values[1].shown} now. Your entry ({text or 'empty'}) was left out; enter it again "
+        "where it belongs."
+    )
+
+
+def _gone(target: str, text: str) -> str:
+    """The message about a field that there is no more."""
+    what = read_change(target, None).in_words
+    return (
+        f"There is no {what} any more: the answers have changed since the page was opened. Your "
+        f"entry ({text or 'empty'}) was left out."
+    )
+
+
 def read_edits(
     steps: Steps, given: Mapping[str, str], shown: Mapping[str, str]
 ) -> tuple[Change, ...]:
