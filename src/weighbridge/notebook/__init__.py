@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.application import open_application
+from weighbridge.errors import NotFound
 from weighbridge.notebook.frames import as_file
 from weighbridge.notebook.running import weigh
 from weighbridge.notebook.tables import WeighedProducts, read_results
@@ -43,7 +44,8 @@ def run(
 
     Args:
         products: a file (CSV, XLSX, JSON, JSONL, Parquet), a polars or pandas DataFrame, or a list
-            of dictionaries. Columns are recognised by name, as in files.
+            of dictionaries. Columns are recognised by name, as in files; so is the named index of a
+            pandas DataFrame.
         answers: a recording to replay. The simulator answers about products that are not in it.
         simulate: ask the built-in simulator, which invents its answers.
         budget_usd: the most that this catalogue may cost over all its runs.
@@ -64,19 +66,27 @@ def run(
 
 
 def results(
-    codes: Sequence[str] | None = None, *, data_dir: str | Path | None = None
+    codes: Sequence[object] | None = None, *, data_dir: str | Path | None = None
 ) -> WeighedProducts:
-    """Read the stored results of all products, or of those with `codes`."""
+    """Read the stored results of all products, or of those with `codes`.
+
+    Raises:
+        NotFound: there are no products with some of these codes.
+    """
     settings = _settings(data_dir)
+    wanted = None if codes is None else _codes(codes)
 
     async def read_stored() -> WeighedProducts:
         async with open_application(settings) as app:
-            return await read_results(app, codes=codes)
+            return await read_results(app, codes=wanted)
 
-    return on_own_thread(read_stored)
+    found = on_own_thread(read_stored)
+    if unknown := set(wanted or ()).difference(found.products["code"]):
+        raise NotFound(f"There is no product {', '.join(sorted(unknown))}.")
+    return found
 
 
-def explain(code: str, *, data_dir: str | Path | None = None) -> dict[str, Any]:
+def explain(code: object, *, data_dir: str | Path | None = None) -> dict[str, Any]:
     """The explanation of a product's figure, as `weighbridge explain CODE --json` prints it.
 
     Raises:
@@ -89,11 +99,16 @@ def explain(code: str, *, data_dir: str | Path | None = None) -> dict[str, Any]:
 
     async def explanation() -> dict[str, Any]:
         async with open_application(settings) as app:
-            found = await explain_product(app.database, app.questions.steps, code)
+            found = await explain_product(app.database, app.questions.steps, str(code))
         view = ProductExplanation.model_validate(found, from_attributes=True)
         return view.model_dump(mode="json")
 
     return on_own_thread(explanation)
+
+
+def _codes(given: Sequence[object] | str) -> list[str]:
+    """Codes as text; a single one may be given without a list, and numbers as numbers."""
+    return [given] if isinstance(given, str) else [str(code) for code in given]
 
 
 def _settings(data_dir: str | Path | None, factors: str | Path | None = None) -> Settings:

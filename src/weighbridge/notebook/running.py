@@ -61,9 +61,7 @@ async def weigh(
             async with capped(app.database, file, budget_usd):
                 engine = await make_engine(app, provider, scope=scope, overrides=overrides)
                 stopped = await _process(app, engine.supervisor, scope, overrides)
-            return await read_results(
-                app, scope=scope, imported=imported.result, stopped_because=stopped
-            )
+            return await read_results(app, scope=scope, rejected_of=scope, stopped_because=stopped)
 
 
 async def _import(app: Application, file: Path) -> Imported:

@@ -11,6 +11,7 @@ import polars as pl
 from typing_extensions import override
 
 from weighbridge.plain_text import counted
+from weighbridge.service.products import rejected_rows
 from weighbridge.service.results import export_results
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from weighbridge.application import Application
-    from weighbridge.store.imports import ImportResult
 
 SIMULATED_NOTE: Final = "SIMULATED: the answers of these products were invented by the simulator."
 RECORDED_NOTE: Final = "RECORDED: answers come from a recording; no model was asked for this run."
@@ -34,7 +34,7 @@ class WeighedProducts:
 
     products: pl.DataFrame
     rejected: pl.DataFrame
-    """The first 1,000 rows of the catalogue that could not be used: row, field, reason."""
+    """Every row of the catalogue that could not be used: row, field, reason."""
     stopped_because: str | None = None
     """Why the run ended before all products were done; None if they are."""
 
@@ -102,12 +102,12 @@ async def read_results(
     *,
     scope: UUID | None = None,
     codes: Sequence[str] | None = None,
-    imported: ImportResult | None = None,
+    rejected_of: UUID | None = None,
     stopped_because: str | None = None,
 ) -> WeighedProducts:
     """The results of all products, of those of the import `scope`, or of those with `codes`.
 
-    `imported` gives the rejected rows, `stopped_because` is passed on.
+    `rejected_of` is the import whose rejected rows are read, `stopped_because` is passed on.
     """
     with TemporaryDirectory(prefix="weighbridge-") as folder:
         path = Path(folder) / "results.parquet"
@@ -121,8 +121,12 @@ async def read_results(
             codes,
         )
         products = pl.read_parquet(path)
-    rejected = [
-        {"row": one.row, "field": one.field, "reason": one.reason}
-        for one in (imported.rejected if imported else ())
-    ]
+    rejected = (
+        []
+        if rejected_of is None
+        else [
+            {"row": one.row, "field": one.field, "reason": one.reason}
+            async for one in rejected_rows(app.database, rejected_of)
+        ]
+    )
     return WeighedProducts(products, pl.DataFrame(rejected, schema=_ROWS), stopped_because)
