@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 _KG: Final = "kg"
 _KWH: Final = "kWh"
 _RATES_REMEMBERED: Final = 16_384
+ON_THE_BOARD: Final = " (on the board, not in the bill)"
+"""Last words of the label of chips that a board carries and no line of the bill names."""
 _LABEL: Final = Contribution._fields.index("label")
 """Position, among the fields of a contribution, of the first that differs between products."""
 
@@ -156,7 +158,7 @@ def component_term(
 def chips_term(chips: MaterialFactor, mass_kg: float, place: Place) -> Term:
     """The emissions of the chips on a board that the bill does not name."""
     rate = _material_rate(chips, place)
-    return _term(rate, f"{rate.label} (on the board, not in the bill)", mass_kg)
+    return _term(rate, f"{rate.label}{ON_THE_BOARD}", mass_kg)
 
 
 @lru_cache(_RATES_REMEMBERED)

@@ -37,6 +37,8 @@ class Cause:
     """True: the method or the factors had changed too since the version before, but did not change
     the figure. False: they had not, or they did change it, or that is not known.
     """
+    remark: str = ""
+    """Why the figure moved the other way than what was changed; "" where it did not."""
 
     def as_stored(self) -> dict[str, Any]:
         """The cause as a JSON object."""
@@ -46,6 +48,7 @@ class Cause:
             "reason": self.reason,
             "targets": list(self.targets),
             **({"is_alone": True} if self.is_alone else {}),
+            **({"remark": self.remark} if self.remark else {}),
         }
 
     @classmethod
@@ -59,6 +62,7 @@ class Cause:
             stored["reason"],
             tuple(stored["targets"]),
             bool(stored.get("is_alone")),
+            stored.get("remark", ""),
         )
 
 

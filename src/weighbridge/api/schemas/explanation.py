@@ -94,6 +94,12 @@ class ProductExplanation(Schema):
     boundary: str
     decided_by: str
     explanation: ExplanationTree
+    remark: str = Field(
+        description="Why the last correction or recomputation moved the figure the other way than what was changed; empty where it did not.",
+        examples=[
+            "The figure rises although the bill of materials comes to less (0.9 → 0.4 kg CO2e): the bill now counts for 50 % of the figure, for 100 % before, and published figures of such products (2 kg CO2e) count now."
+        ],
+    )
     notes: list[str]
     method: str
     factors: str

@@ -35,6 +35,9 @@ class VersionView(Schema):
         description="Who corrected or recomputed the product; null if the queue processed it."
     )
     reason: str | None
+    remark: str | None = Field(
+        description="Why the figure moved the other way than what was changed; null where it did not."
+    )
     method: str
     factors: str
     model: str
@@ -65,6 +68,7 @@ class ProductHistory(Schema):
                     causes=list(one.causes),
                     by=one.version.cause.by or None,
                     reason=one.version.cause.reason or None,
+                    remark=one.version.cause.remark or None,
                     method=one.version.method,
                     factors=one.version.factors,
                     model=one.version.model,
@@ -84,6 +88,9 @@ class MovementView(Schema):
     change: float = Field(description="Change as a share: 0.25 means 25 % more.")
     causes: list[str]
     quantity: float | None = Field(description="Pieces a year; null: counted as one in totals.")
+    remark: str = Field(
+        description="Why the figure moved the other way than what was changed; empty where it did not."
+    )
 
 
 class CauseView(Schema):

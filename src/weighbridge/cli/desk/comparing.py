@@ -78,6 +78,8 @@ def _table(found: list[PastFootprint]) -> Table:
         why = ", ".join(one.causes)
         if version.cause.reason:
             why += f" ({version.cause.reason})"
+        if version.cause.remark:
+            why += f". {version.cause.remark}"
         if version.simulated:
             why += " [SIMULATED]"
         table.add_row(
@@ -168,7 +170,7 @@ def _print_movements(moved: Movements) -> None:
             significant(one.before_kg_co2e or 0.0, 3),
             significant(one.after_kg_co2e or 0.0, 3),
             f"{one.change:+.1%}",
-            ", ".join(one.causes),
+            ", ".join(one.causes) + (f". {one.remark}" if one.remark else ""),
         )
     out.print(table)
 

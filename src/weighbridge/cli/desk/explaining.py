@@ -78,6 +78,8 @@ def _tree(found: ExplainedProduct) -> Tree:
         )
         tree.add(Text(f"SIMULATED: the simulator invented the answers; {use}", style="red"))
     tree.add(Text(figure.arithmetic))
+    if found.remark:
+        tree.add(Text(f"When it last changed: {found.remark}"))
     for route in figure.routes:
         _add_route(tree, route)
     if figure.narrowing:

@@ -231,7 +231,9 @@ class Correcting(StoredWeigher):
         for each in answered:
             cause = causes[each.id]
             weighed = self.weigh(each, active.get(each.id, ()))
-            new = weighed.made_by(self.with_what_else_moved(each, cause))
+            remark = self.remark(each, weighed)
+            made_by = replace(self.with_what_else_moved(each, cause), remark=remark)
+            new = weighed.made_by(made_by)
             old, footprint = each.detail["footprint"], new.detail.footprint
             before, after = old["emissions_kg_co2e"], footprint.emissions_kg_co2e
             notes = no_longer_applied(old["notes"], footprint.notes)
@@ -239,6 +241,8 @@ class Correcting(StoredWeigher):
                 _refuse_left_out(each.code, new, cause.targets)
                 moved = before != after
                 notes += remarks(cause.targets, moved, old["notes"], footprint, self.factors)
+            if remark:
+                notes = (remark, *notes)
             made.append(new)
             figures.append(CorrectedFigure(each.code, before, after, notes=notes))
         return Weighed([each.id for each in answered], figures, FootprintRows.of(made))

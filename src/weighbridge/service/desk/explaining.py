@@ -41,6 +41,8 @@ class ExplainedProduct:
     boundary: str
     decided_by: str
     explanation: Explanation
+    remark: str
+    """Why its last change moved the figure against what was changed; "" if it did not."""
     notes: tuple[str, ...]
     method: str
     factors: str
@@ -102,6 +104,7 @@ def explained(product: Product, detail: StoredDetail, steps: Steps) -> Explained
         boundary=footprint.boundary,
         decided_by=footprint.dominance,
         explanation=explain(footprint, bill, processes, said),
+        remark=detail.cause.remark,
         notes=footprint.notes,
         method=detail.provenance.method,
         factors=detail.provenance.factors,

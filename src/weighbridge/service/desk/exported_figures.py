@@ -7,6 +7,7 @@ four significant digits.
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -15,11 +16,13 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from weighbridge.domain.corrections import CORRECTED
+from weighbridge.domain.results import ContributionKind
 from weighbridge.errors import InputError, UnreadableFile
 from weighbridge.export.cells import own_text
 from weighbridge.ingest.formats.xlsx.rows import rows
 from weighbridge.ingest.formats.xlsx.workbook import Workbook
 from weighbridge.service.desk.movements import Movement, Movements
+from weighbridge.weighing.directions import FigureState, against_the_change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 FIGURE: Final = "emissions_kg_co2e"
 QUANTITY: Final = "quantity"
 _RATES: Final = "contributions"
+_ROUTES: Final = "routes"
 _OF_PRODUCTS: Final = {"code", FIGURE, "decided_by"}
 """The columns that a sheet of a workbook must have to be read as a sheet of products."""
 _ROUNDED: Final = 6e-4
@@ -57,6 +61,10 @@ figure, without the values.
 _KEYS: Final = re.compile(rf"{CORRECTED}[a-z_]+\.")
 """Matches a note on a correction from an earlier version, which named the value by its target and
 keys instead of by words.
+"""
+_EMISSIONS: Final = "emissionskgco2e"
+"""The name of the field `emissions_kg_co2e` of routes and contributions, as `_comparable` spells
+it.
 """
 UNSTATED: Final = "nothing that the files state"
 
@@ -115,8 +123,22 @@ def compare_exports(before: ExportedFile, after: ExportedFile) -> Movements:
         old, new = before.rows.get(code, nothing), after.rows.get(code, nothing)
         causes = _causes(old, new, exact)
         quantity = new.get(QUANTITY, old.get(QUANTITY))
-        moved.add(Movement(code, old.get(FIGURE), new.get(FIGURE), causes, quantity))
+        remark = _remark(old, new) if exact else ""
+        moved.add(Movement(code, old.get(FIGURE), new.get(FIGURE), causes, quantity, remark))
     return moved
+
+
+def _remark(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """Why a figure moved the other way than what was changed, by files that have the routes."""
+    states = []
+    for row in (old, new):
+        if not (row.get(_ROUTES) and row.get(_RATES) and row.get(FIGURE)):
+            return ""
+        routes = [{"name": one["name"], **_comparable(one)} for one in row[_ROUTES]]
+        terms = map(_comparable, row[_RATES])
+        materials = [one[_EMISSIONS] for one in terms if one["kind"] == ContributionKind.MATERIAL]
+        states.append(FigureState.of_records(row[FIGURE], routes, _EMISSIONS, math.fsum(materials)))
+    return against_the_change(*states)
 
 
 def _causes(old: Mapping[str, Any], new: Mapping[str, Any], exact: bool) -> tuple[str, ...]:
@@ -238,7 +260,7 @@ def _xlsx(path: Path) -> Iterable[dict[str, Any]]:
 
 
 def _parquet(path: Path) -> Iterable[dict[str, Any]]:
-    wanted = ["code", FIGURE, QUANTITY, "notes", _RATES, *_NAMED, *_SAID]
+    wanted = ["code", FIGURE, QUANTITY, "notes", _RATES, _ROUTES, *_NAMED, *_SAID]
     there = pl.read_parquet_schema(path)
     return pl.read_parquet(path, columns=[n for n in wanted if n in there]).iter_rows(named=True)
 
@@ -259,6 +281,7 @@ def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
         QUANTITY: (record.get("facts") or {}).get("quantity"),
         "notes": figure.get("notes"),
         _RATES: figure.get("contributions"),
+        _ROUTES: figure.get("routes"),
         "method_version": origin["method"],
         "factors_version": origin["factors"],
         "model": origin["model"],

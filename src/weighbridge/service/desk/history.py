@@ -123,10 +123,12 @@ def _movement(
     before = earlier[-1] if earlier else None
     after = versions[-1]
     causes: dict[str, None] = {}
+    remarks: dict[str, None] = {}
     place = before
     for version in later:
         if place is None or has_moved(place, version):
             causes |= dict.fromkeys(causes_between(place, version))
+            remarks |= dict.fromkeys([version.cause.remark] if version.cause.remark else [])
         place = version
     return Movement(
         code,
@@ -134,4 +136,5 @@ def _movement(
         after.emissions_kg_co2e,
         tuple(causes),
         quantity,
+        " ".join(remarks),
     )

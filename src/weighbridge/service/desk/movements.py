@@ -22,6 +22,10 @@ class Movement:
     after_kg_co2e: float | None
     causes: tuple[str, ...] = ()
     quantity: float | None = None  # pieces a year, as they are known now; None: counted as one
+    remark: str = ""
+    """Why the figure moved the other way than what was changed; "" where it did not, or where
+    nobody can tell.
+    """
 
     @property
     def moved_kg_co2e(self) -> float:
@@ -49,6 +53,7 @@ class Movement:
             "change": self.change,
             "causes": list(self.causes),
             "quantity": self.quantity,
+            "remark": self.remark,
         }
 
 

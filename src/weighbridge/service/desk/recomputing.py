@@ -246,7 +246,7 @@ def _weigh(
         if done.has_moved:
             moved.append(answered.id)
         if done.causes:
-            changed.append(new.made_by(cause))
+            changed.append(new.made_by(replace(cause, remark=work.remark(answered, new))))
         found.append(done)
     return _Weighed(found, FootprintRows.of(changed), moved)
 

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from weighbridge.carbon.calculate import METHOD_VERSION
+from weighbridge.carbon.terms import ON_THE_BOARD
+from weighbridge.domain.answers import BillOfMaterials
 from weighbridge.domain.history import WITH_OWN_FACTORS
 from weighbridge.errors import AnswerError, CalculationError, InputError
 from weighbridge.store.products import stored_product
-from weighbridge.store.stored_detail import read_given
+from weighbridge.store.stored_detail import named_contributions, read_given
+from weighbridge.weighing.directions import FigureState, against_the_change
 from weighbridge.weighing.weigh import Weigher
 
 if TYPE_CHECKING:
@@ -101,3 +104,30 @@ class StoredWeigher:
         old = answered.detail["footprint"]["emissions_kg_co2e"]
         after = again.detail.footprint.emissions_kg_co2e
         return replace(made, is_alone=math.isclose(after, old, rel_tol=1e-9))
+
+    def remark(self, answered: AnsweredProduct, new: StoredFootprint) -> str:
+        """Why the new figure moves the other way than what was changed; "" where it does not."""
+        footprint = answered.detail["footprint"]
+        before = FigureState.of_records(
+            footprint["emissions_kg_co2e"],
+            footprint.get("routes", ()),
+            "emissions_kg_co2e",
+            self._materials_kg_co2e(answered),
+        )
+        return against_the_change(before, FigureState.of(new.detail.footprint))
+
+    def _materials_kg_co2e(self, answered: AnsweredProduct) -> float | None:
+        """What the materials of the present bill come to; None where that cannot be told: factors
+        have other names now, or a recycled share has exchanged materials.
+        """
+        names = set()
+        for line in answered.detail["answers"].get(BillOfMaterials.step, {}).get("lines", ()):
+            factor = self.factors.materials.get(line["material"])
+            part = line.get("component")
+            names.add(f"{factor.name if factor else ''}{f' ({part})' if part else ''}")
+        found: dict[str, float] = {}
+        for one in named_contributions(answered.detail):
+            label = one["label"]
+            if label in names or label.endswith(ON_THE_BOARD):
+                found[label] = found.get(label, 0.0) + one["emissions_kg_co2e"]
+        return math.fsum(found.values()) if names and names <= found.keys() else None

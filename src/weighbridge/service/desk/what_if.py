@@ -24,6 +24,7 @@ from weighbridge.service.desk.correcting import refuse_unanswered
 from weighbridge.service.desk.stored_products import StoredWeigher
 from weighbridge.store import corrections
 from weighbridge.weighing.correcting import NOT_APPLIED, corrected
+from weighbridge.weighing.directions import FigureState, against_the_change
 from weighbridge.weighing.near_matches import WHOLE_LIST, did_you_mean, find_key
 from weighbridge.weighing.understanding import said_of
 
@@ -201,7 +202,9 @@ class _Supposing:
         exchanged = (*active, *self._exchanges(subject))
         supposed = answered._replace(stored=replace(answered.stored, product=other))
         after = self._work.weigh(supposed, exchanged).detail.footprint
+        remark = against_the_change(FigureState.of(before), FigureState.of(after))
         notes = (
+            *([remark] if remark else ()),
             *self._unmoved_by_country(subject, after),
             *self._as_supposed(_new_notes(before, after)),
         )
