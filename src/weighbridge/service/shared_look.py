@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from weighbridge.tasks import retrieve_error
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -29,7 +31,7 @@ class SharedLook(Generic[T]):
         """The result, or the error, of a call of `look` that begins after this one."""
         if self._next is None:
             self._next = asyncio.create_task(self._look_after(self._under_way))
-            self._next.add_done_callback(_retrieve_error)
+            self._next.add_done_callback(retrieve_error)
         # A caller that is cancelled must not cancel the read for the others.
         return await asyncio.shield(self._next)
 
@@ -39,12 +41,3 @@ class SharedLook(Generic[T]):
             await asyncio.wait({before})
         self._under_way, self._next = self._next, None
         return await self._look()
-
-
-def _retrieve_error(task: asyncio.Task[T]) -> None:
-    """Retrieve the task's error, since asyncio logs errors that nobody retrieves.
-
-    All callers may have been cancelled.
-    """
-    if not task.cancelled():
-        task.exception()

@@ -37,6 +37,7 @@ from weighbridge.simulator.questions.faults import ApiFault
 from weighbridge.simulator.quota import Quota, Refused
 from weighbridge.simulator.stored import StoredCompletions
 from weighbridge.simulator.transport import AnswerOverdue, ConnectionDropped
+from weighbridge.tasks import retrieve_error
 
 if TYPE_CHECKING:
     from weighbridge.clock import Clock
@@ -177,7 +178,7 @@ class Account:
         """
         self._unattended.add(work)
         work.add_done_callback(self._unattended.discard)
-        work.add_done_callback(lambda task: task.cancelled() or task.exception())
+        work.add_done_callback(retrieve_error)
         if read_timeout_s is None:
             return await asyncio.shield(work)
         overdue = asyncio.create_task(self.clock.sleep(read_timeout_s))

@@ -61,7 +61,8 @@ class OpenCall:
 async def insert(connection: Connection, calls: Sequence[OpenCall]) -> None:
     """Insert calls that are about to be sent.
 
-    A permit given twice (its commit was in doubt) is one call.
+    A call whose key is stored already (the commit of its permit was in doubt, so the permit was
+    given again) is updated.
     """
     await connection.executemany(
         "INSERT INTO open_calls (key, provider, simulated, question, step_version, product_ids, "

@@ -111,7 +111,11 @@ async def counts(connection: Connection, within: Within) -> Mapping[str, Any]:
 
 
 async def groups(connection: Connection, by: TotalBy, within: Within) -> list[Record]:
-    """name (None: not stated), products, total and range of each group, the largest first."""
+    """A row per group of completed products, the largest total first.
+
+    It has the group's `name` (None: not stated), how many `products` it has, and the sums of their
+    footprints and of both ends of their ranges in kg CO2e.
+    """
     return await connection.fetch(
         f"SELECT {_KEYS[by]} AS name, count(*) AS products, sum({_TOTAL}) AS total_kg_co2e, "
         f"sum({_LOW}) AS low_kg_co2e, sum({_HIGH}) AS high_kg_co2e {_from_completed(within)} "

@@ -66,8 +66,9 @@ class ConcurrencyCap:
     def __init__(self, worker_id: UUID) -> None:
         self._worker_id = worker_id
         self._is_on = False
-        self._most = 0
-        self._noted: tuple[int, int] | None = None
+        self._cap = 0
+        self._stored: tuple[int, int] | None = None
+        """Calls in flight and waiting calls as the other processes read them; None: not known."""
 
     async def room(
         self,
@@ -83,7 +84,7 @@ class ConcurrencyCap:
         self._is_on = cap is not None
         if cap is None:
             return UNLIMITED
-        self._most = cap
+        self._cap = cap
         others = await workers.others_calls(connection, self._worker_id, HEARTBEAT_TIMEOUT)
         return room_of(cap, Load(self._worker_id, in_flight, waiting), others, now_s)
 
@@ -91,16 +92,16 @@ class ConcurrencyCap:
         """Whether these numbers differ from those stored. Waiting calls beyond the cap do not
         count.
         """
-        return self._is_on and self._noted != (in_flight, min(waiting, self._most))
+        return self._is_on and self._stored != (in_flight, min(waiting, self._cap))
 
     async def note(self, connection: Connection, in_flight: int, waiting: int) -> None:
         """Store the numbers for the other processes, if they have changed."""
         if self.is_news(in_flight, waiting):
-            calls = (in_flight, min(waiting, self._most))
-            self._noted = None  # unknown until it is written
+            calls = (in_flight, min(waiting, self._cap))
+            self._stored = None  # unknown until it is written
             await workers.note_calls(connection, self._worker_id, *calls)
-            self._noted = calls
+            self._stored = calls
 
     def forget(self) -> None:
         """Forget what was stored: the transaction failed, so it may not have been."""
-        self._noted = None
+        self._stored = None

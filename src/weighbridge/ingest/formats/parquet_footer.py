@@ -58,7 +58,7 @@ def read_row_groups(path: Path) -> list[RowGroup]:
 
 
 def _row_group(group: dict[int, Any]) -> RowGroup:
-    """A row group from its decoded structure."""
+    """Rows of a row group and unpacked bytes of each of its columns, from the decoded footer."""
     unpacked: dict[str, int] = {}
     for column in group[_COLUMNS]:
         about = column[_META_DATA]

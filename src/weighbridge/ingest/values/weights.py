@@ -136,9 +136,10 @@ def _mass_given_twice(
 
 
 def _sum_of_parts(text: str, unit: MassUnit | None, decimal: DecimalSign | None) -> float:
-    """The mass in kg of one quantity, or of several (`1 lb 3 oz`).
+    """The mass in kg that a text such as `1.5`, `1.5 kg` or `1 lb 3 oz` states; `unit` counts
+    where a single number names none.
 
-    Raises _NotAWeight unless each of several names a smaller unit than the one before.
+    Raises _NotAWeight unless each of several parts names a smaller unit than the part before.
     """
     parts: list[tuple[str, str | None]] = []
     at = 0

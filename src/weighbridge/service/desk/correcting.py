@@ -25,6 +25,7 @@ from weighbridge.store import corrections, footprints, products, queue_state, se
 from weighbridge.store.corrections import NewCorrection, RecordedCorrection
 from weighbridge.store.database import plan_every_statement
 from weighbridge.store.footprints import FootprintRows
+from weighbridge.tasks import retrieve_error
 from weighbridge.weighing.correcting import NOT_APPLIED, corrected, make_change, not_counted
 from weighbridge.weighing.on_every_core import weighing_beside
 from weighbridge.weighing.understanding import in_keys
@@ -484,7 +485,7 @@ class Recomputation:
     async def _begin(self, rows: Sequence[Record], run: Coroutine[Any, Any, Weighed]) -> None:
         """Start computing a portion; if enough are under way, store the earliest."""
         weighing = asyncio.ensure_future(run)
-        weighing.add_done_callback(_retrieve_error)
+        weighing.add_done_callback(retrieve_error)
         ids = [row["id"] for row in rows]
         variants = await corrections.sharing_answers(self._connection, ids)
         self._waiting.append(_Portion(variants, weighing))
@@ -516,15 +517,6 @@ class _Portion(NamedTuple):
 
     variants: Mapping[int, Sequence[str]]
     weighing: asyncio.Future[Weighed]
-
-
-def _retrieve_error(weighing: asyncio.Future[Weighed]) -> None:
-    """Retrieve the error of a portion, since asyncio logs errors that nobody retrieves.
-
-    If something else has failed, nobody awaits this portion any more.
-    """
-    if not weighing.cancelled():
-        weighing.exception()
 
 
 def _refuse_left_out(code: str, new: StoredFootprint, targets: Collection[str]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
+from weighbridge.tasks import retrieve_error
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -72,7 +74,7 @@ class PatientLook(Generic[T]):
         """The read under way; a new one is started if there is none."""
         if self._under_way is None or self._under_way.done():
             self._under_way = asyncio.create_task(self._look_now())
-            self._under_way.add_done_callback(_retrieve_error)
+            self._under_way.add_done_callback(retrieve_error)
         return self._under_way
 
     async def _look_now(self) -> T:
@@ -83,12 +85,3 @@ class PatientLook(Generic[T]):
         rest_s = max(self._fresh_for_s, (ended_s - began_s) * self._cost_factor)
         self._known, self._due_s = seen, ended_s + rest_s
         return seen
-
-
-def _retrieve_error(task: asyncio.Task[object]) -> None:
-    """Retrieve the task's error, since asyncio logs errors that nobody retrieves.
-
-    All callers may have been cancelled.
-    """
-    if not task.cancelled():
-        task.exception()
