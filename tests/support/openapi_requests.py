@@ -162,8 +162,9 @@ def _requests(draw: st.DrawFn, document: _Document) -> DrawnRequest:
         value = str(draw(values if is_right else values | _TEXT | ANY_JSON))
         value = value.encode("utf-8", "replace").decode()
         if parameter["in"] == "path":
-            # Without any it is another path: the list, with a slash too many.
-            address = address.replace(f"{{{name}}}", quote(value or "none", safe=""))
+            # These make another path: the list with a slash too many, its folder, the one above.
+            value = "none" if value in {"", ".", ".."} else value
+            address = address.replace(f"{{{name}}}", quote(value, safe=""))
         elif parameter["in"] == "query" and draw(st.booleans()):
             query[name] = value
     body = b""
