@@ -1,5 +1,6 @@
 """Reads JSON: an array of objects, an object with one list of objects somewhere inside
-({"products": [...]}, {"data": {"items": [...]}}), or JSONL (one object a line).
+({"products": [...]}, {"data": {"items": [...]}}), products by their code ({"A-1": {...}}), or JSONL
+(one object a line).
 
 Arrays and JSONL are streamed; an object around the list is read as a whole, up to a limit.
 """
@@ -22,9 +23,8 @@ from weighbridge.ingest.base import (
     Reader,
     Source,
 )
-from weighbridge.ingest.columns.fields import REQUIRED, SYNONYMS
-from weighbridge.ingest.columns.headers import read_header
-from weighbridge.ingest.formats.json_attributes import flatten, without_scopes
+from weighbridge.ingest.formats.json_attributes import without_scopes
+from weighbridge.ingest.formats.json_keyed import is_product, keyed_products
 from weighbridge.ingest.formats.json_records import ChunkEnd, NumberText, chunks_of_records
 from weighbridge.ingest.formats.json_variants import one_for_each_variant
 from weighbridge.ingest.formats.text_encoding import find_encoding
@@ -41,7 +41,6 @@ MAX_OBJECT_FILE_BYTES: Final = 64 << 20
 MAX_RECORD_CHARACTERS: Final = 1 << 20
 LIST_KEY: Final = "products"
 _DEEPEST_LIST: Final = 4
-_FIELD_KEYS: Final = [frozenset(SYNONYMS[name]) for name in REQUIRED]
 
 CHUNK_CHARACTERS: Final = 4 << 20
 """A chunk ends after this many characters, however few records they hold."""
@@ -118,7 +117,7 @@ class JsonReader(Reader):
             first = _decode(first_line)
         except ValueError:
             return self._object(file)
-        if isinstance(first, dict) and LIST_KEY not in first and not _lists_in(first):
+        if isinstance(first, dict) and LIST_KEY not in first and not _products_by_path(first):
             self._kind = CatalogueFormat.JSONL
             return _lines(file)
         return self._object(file)
@@ -143,7 +142,9 @@ class JsonReader(Reader):
             raise UnreadableFile(f"The JSON cannot be read: {error}. Export it again.") from error
         if not isinstance(whole, dict):
             raise UnreadableFile("The JSON holds a single value; expected an array of objects.")
-        products = whole.get(LIST_KEY) if LIST_KEY in whole else _records_in(whole)
+        products = whole.get(LIST_KEY) if LIST_KEY in whole else whole
+        if isinstance(products, dict):
+            products = _records_in(products)
         if not isinstance(products, list):
             raise UnreadableFile(
                 f'"{LIST_KEY}" in the JSON is not a list; expected an array of objects.'
@@ -151,33 +152,40 @@ class JsonReader(Reader):
         yield from _unwrapped(enumerate(products, start=1))
 
 
-def _lists_in(value: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """The lists of objects within an object, by their path (`data.items`).
+def _products_by_path(value: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The lists of objects within an object, and its objects of products by code, by their path
+    (`data.items`).
 
     Only those of the uppermost level that has any; {} if the object is a product itself.
     """
-    keys = {key for name in flatten(value) for key in read_header(name).keys}
-    if sum(not names.isdisjoint(keys) for names in _FIELD_KEYS) >= 2:
+    if is_product(value):
         return {}
-    level: list[tuple[str, Mapping[str, Any]]] = [("", value)]
-    for _ in range(_DEEPEST_LIST):
-        inside = [
-            (f"{at}.{key}".lstrip("."), part) for at, one in level for key, part in one.items()
+    level: list[tuple[str, Any]] = [("", value)]
+    for _ in range(_DEEPEST_LIST + 1):
+        found = {at: products for at, part in level if (products := _products_of(part))}
+        if found:
+            return found
+        level = [
+            (f"{at}.{key}".lstrip("."), inner)
+            for at, part in level
+            if isinstance(part, dict)
+            for key, inner in part.items()
         ]
-        lists = {
-            at: part
-            for at, part in inside
-            if isinstance(part, list) and part and all(isinstance(one, dict) for one in part)
-        }
-        if lists:
-            return lists
-        level = [(at, part) for at, part in inside if isinstance(part, dict)]
     return {}
 
 
+def _products_of(part: object) -> list[Any] | None:
+    """The objects of a list, or the products that an object holds by code; None for all else."""
+    if isinstance(part, dict):
+        return keyed_products(part)
+    if isinstance(part, list) and part and all(isinstance(one, dict) for one in part):
+        return part
+    return None
+
+
 def _records_in(whole: Mapping[str, Any]) -> list[Any]:
-    """The products in an object: its only list of objects, or itself."""
-    lists = _lists_in(whole)
+    """The products in an object: those of the only list or object of products, or itself."""
+    lists = _products_by_path(whole)
     if len(lists) > 1:
         raise UnreadableFile(
             f"The JSON holds several lists of objects: {quote_all(lists)}. Keep the one with the "

@@ -55,6 +55,48 @@ def test_a_single_object_is_a_catalogue(tmp_path: Path) -> None:
     assert codes_and_rejected(tmp_path, json.dumps(GOOD)) == (["A"], [])
 
 
+CODELESS = {"name": "b", "description": "c", "images": [{"src": "https://shop.example/a.png"}]}
+
+
+@given(
+    indent=st.sampled_from([None, 2]),
+    around=st.sampled_from([(), ("products",), ("shop", "catalogue")]),
+    parts=st.dictionaries(
+        st.text("AB-/.é7", min_size=1, max_size=5).filter(lambda key: key not in {".", ".."}),
+        st.sampled_from([CODELESS, {"name": "b", "description": "c", "weight": {"value": 1}}]),
+        min_size=2,
+        max_size=5,
+    ),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_products_by_code_are_read_wherever_they_stand(
+    tmp_path: Path, indent: int | None, around: tuple[str, ...], parts: dict[str, object]
+) -> None:
+    whole: dict[str, object] = parts
+    for key in reversed(around):
+        whole = {key: whole, "exported": "2026-11-28"}
+    assert codes_and_rejected(tmp_path, json.dumps(whole, indent=indent)) == (list(parts), [])
+
+
+def test_a_product_among_those_by_code_that_lacks_its_name_is_rejected_alone(
+    tmp_path: Path,
+) -> None:
+    whole = {"A": CODELESS, "B": {"description": "c"}, "C": CODELESS}
+    assert codes_and_rejected(tmp_path, json.dumps(whole)) == (["A", "C"], [2])
+
+
+def test_keys_are_no_codes_where_products_have_their_own(tmp_path: Path) -> None:
+    whole = {"x": GOOD | {"code": "A"}, "y": CODELESS, "z": GOOD | {"code": "C"}}
+    assert codes_and_rejected(tmp_path, json.dumps(whole)) == (["A", "C"], [2])
+
+
+@pytest.mark.parametrize("numbers", [(0, 1, 2), (1, 2, 3), (0, 4, 9)])
+def test_keys_that_only_count_are_no_codes(tmp_path: Path, numbers: tuple[int, ...]) -> None:
+    text = json.dumps({str(number): CODELESS for number in numbers})
+    with pytest.raises(InputError, match="not found: code"):
+        codes_and_rejected(tmp_path, text)
+
+
 def test_jsonl_under_the_name_of_json_is_read(tmp_path: Path) -> None:
     assert codes_and_rejected(tmp_path, f"{line('A')}\n{line('B')}\n{line('C')}\n") == (
         ["A", "B", "C"],
