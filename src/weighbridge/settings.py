@@ -86,6 +86,10 @@ class Settings(BaseSettings):
         description="Domain name of that company, used in the identifiers of its products.",
     )
     company_ids: str = Field(default="", description="URNs of that company, comma-separated.")
+    export_names: bool = Field(
+        default=False,
+        description="Exported files name who corrected a value, and why; otherwise they say a reviewer.",
+    )
     database_url: SecretStr | None = None
     data_dir: Path = Field(default_factory=lambda: _user_data_dir())
     requests_per_minute: int = Field(default=500, ge=1, le=10_000_000)

@@ -43,16 +43,19 @@ async def stream_export(
     format_name: str,
     codes: Sequence[str] | None = None,
     extras: Extras = NO_EXTRAS,
+    *,
+    names: bool = False,
 ) -> AsyncGenerator[bytes, None]:
     """All results, or those with `codes`, as the bytes of a file in this format.
 
-    At most `EXPORTS_AT_ONCE` run at a time; others wait.
+    `names`: with who corrected a value, and why. At most `EXPORTS_AT_ONCE` run at a time; others
+    wait.
     """
     async with context.exports, scratch_folder(context.settings.data_dir) as folder:
         pieces = (
-            _lines(context, format_name, folder, codes, extras)
+            _lines(context, format_name, folder, codes, extras, names=names)
             if format_name in LINE_FORMATS
-            else _whole_file(context, format_name, folder, codes)
+            else _whole_file(context, format_name, folder, codes, names=names)
         )
         async with aclosing(pieces):
             async for piece in pieces:
@@ -65,12 +68,16 @@ async def _lines(
     folder: Path,
     codes: Sequence[str] | None,
     extras: Extras,
+    *,
+    names: bool,
 ) -> AsyncGenerator[bytes, None]:
     """The file in pieces, one for each batch of products; only the first has the header."""
     header = await run_sync(_as_file, format_name, folder, context.steps.fields, [], extras)
     if header:
         yield header
-    batches = iterate_results(context.database, context.taxonomy, context.steps, codes=codes)
+    batches = iterate_results(
+        context.database, context.taxonomy, context.steps, codes=codes, names=names
+    )
     async with aclosing(batches):
         async for rows in batches:
             data = await run_sync(_as_file, format_name, folder, context.steps.fields, rows, extras)
@@ -92,7 +99,12 @@ def _as_file(
 
 
 async def _whole_file(
-    context: ApiContext, format_name: str, folder: Path, codes: Sequence[str] | None
+    context: ApiContext,
+    format_name: str,
+    folder: Path,
+    codes: Sequence[str] | None,
+    *,
+    names: bool,
 ) -> AsyncGenerator[bytes, None]:
     """The bytes of the file in pieces, once it is complete on disk."""
     path = folder / f"results.{format_name}"
@@ -103,6 +115,7 @@ async def _whole_file(
         context.steps,
         [(format_name, path)],
         codes=codes,
+        names=names,
     )
     with path.open("rb") as file:
         while piece := await asyncio.to_thread(file.read, PIECE_BYTES):

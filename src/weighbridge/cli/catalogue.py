@@ -129,6 +129,14 @@ def export(
     corrected: Annotated[
         bool, typer.Option("--corrected", help="Only products that somebody has corrected.")
     ] = False,
+    names: Annotated[
+        bool | None,
+        typer.Option(
+            "--names/--no-names",
+            help="Also write who corrected a value, and why; otherwise files say: a reviewer.",
+            show_default="WEIGHBRIDGE_EXPORT_NAMES",
+        ),
+    ] = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -155,6 +163,7 @@ def export(
                 paths,
                 codes=codes,
                 byte_order_mark=csv_bom,
+                names=settings.export_names if names is None else names,
             )
             await record_export(app, exported, [path for _, path in paths])
             return exported.products

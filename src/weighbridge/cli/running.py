@@ -426,6 +426,7 @@ class _Run:
             paths,
             self._import_id,
             byte_order_mark=self._options.csv_bom,
+            names=self._app.settings.export_names,
         )
         files = [path for _, path in paths]
         await record_export(self._app, exported, files)

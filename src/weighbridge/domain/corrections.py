@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,11 +23,24 @@ the rounding error of a sum.
 
 CORRECTED: Final = "corrected: "
 """First word of the note on a correction that counts."""
+NOT_APPLIED: Final = "not applied: "
+"""First words of the note on a correction that does not fit the answers."""
+OWN_FACTOR_BY: Final = "for this product, by "
+"""First words of the source id of a factor that a correction gives; the name follows."""
+OWN_FACTOR: Final = "own factor"
+"""The source of such a factor where neither a source nor a reason was given."""
+REVIEWER: Final = "a reviewer"
+"""What files that are handed on call whoever made a correction."""
+BY_REVIEWER: Final = f" by {REVIEWER} on "
 NO_NAMES: Final[Mapping[str, str]] = {}
 
 Path = tuple[str, ...]
 """Where a value is in an answer: ("lines", "2", "material")."""
 
+_BYLINE: Final = re.compile(r" by .*? on (\d{4}-\d\d-\d\d).*", re.DOTALL)
+"""Matches who made a correction, when and why, in a note whose correction is not on record; rather
+more than that than less.
+"""
 _FIRST: Final = "value"
 _WRITTEN_OUT: Final = 1e16
 """Whole numbers from this one on are shown with all their digits: Python would write them with an
@@ -86,11 +100,34 @@ class Correction:
         """
         return f"{CORRECTED}{self._said(self.change.in_words, names)}"
 
-    def _said(self, what: str, names: Mapping[str, str]) -> str:
+    @property
+    def byline(self) -> str:
+        """Who made it, when and why, as notes end with it."""
         why = f" ({self.reason})" if self.reason else ""
+        return f" by {self.made_by} on {self.made_at:%Y-%m-%d}{why}"
+
+    def _said(self, what: str, names: Mapping[str, str]) -> str:
         before, after = _in_words(self.before, names), _in_words(self.after, names)
         moved = f"from {before} to {after}" if before != after else f"stays {after}"
-        return f"{what} {moved} by {self.made_by} on {self.made_at:%Y-%m-%d}{why}"
+        return f"{what} {moved}{self.byline}"
+
+
+def is_about_correction(note: str) -> bool:
+    """Whether a note of a footprint names a person: it is about a correction."""
+    return note.startswith((CORRECTED, NOT_APPLIED))
+
+
+def without_person(note: str, made: Iterable[Correction]) -> str:
+    """A note on a correction without the name of who made it, and without the reason.
+
+    `made` are all corrections of the product, also those that were taken back.
+    """
+    if not is_about_correction(note):
+        return note
+    for each in sorted(made, key=lambda one: -len(one.byline)):
+        if each.byline in note:
+            return note.replace(each.byline, f"{BY_REVIEWER}{each.made_at:%Y-%m-%d}")
+    return _BYLINE.sub(rf"{BY_REVIEWER}\1", note)
 
 
 def target_in_words(target: str) -> str:

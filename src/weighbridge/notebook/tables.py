@@ -119,6 +119,7 @@ async def read_results(
             [(_PARQUET, path)],
             scope,
             codes,
+            names=app.settings.export_names,
         )
         products = pl.read_parquet(path)
     rejected = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from anyio.to_thread import run_sync
@@ -13,8 +13,10 @@ from weighbridge.domain.products import ProcessingStatus, picture_from_stored
 from weighbridge.export import WORKBOOK, Extras, open_writer
 from weighbridge.export.base import ResultRow
 from weighbridge.service.views.totals import totals_within
+from weighbridge.store import corrections
 from weighbridge.store.footprints import BY_ID, stream_results
 from weighbridge.store.totals import BY_TOTAL, Within
+from weighbridge.weighing.by_people import names_a_person, without_persons
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
 
     from weighbridge.carbon.factors import FactorTable
     from weighbridge.carbon.taxonomy import Taxonomy
+    from weighbridge.domain.corrections import Correction
     from weighbridge.export import Writer
     from weighbridge.steps import Steps
     from weighbridge.store.database import Connection, Database
+    from weighbridge.store.stored_detail import StoredDetail
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +121,18 @@ async def iterate_results(
     steps: Steps,
     scope: UUID | None = None,
     codes: Sequence[str] | None = None,
+    *,
+    names: bool = False,
 ) -> AsyncGenerator[list[ResultRow], None]:
     """The export rows of all products, batch by batch, in the order in which they were stored.
 
-    `scope`: only those of this import; `codes`: only those with these codes.
+    `scope`: only those of this import; `codes`: only those with these codes; `names` as for
+    `export_results`.
     """
     async with (
         database.pool.acquire() as connection,
         # A caller that stops early (a broken download) must not leave the transaction open.
-        aclosing(_rows(connection, taxonomy, steps, Within(scope, codes))) as batches,
+        aclosing(_rows(connection, taxonomy, steps, Within(scope, codes), names=names)) as batches,
     ):
         async for rows in batches:
             yield rows
@@ -137,13 +144,45 @@ def _one_snapshot(connection: Connection) -> Transaction:
 
 
 async def _rows(
-    connection: Connection, taxonomy: Taxonomy, steps: Steps, within: Within, order: str = BY_ID
+    connection: Connection,
+    taxonomy: Taxonomy,
+    steps: Steps,
+    within: Within,
+    order: str = BY_ID,
+    *,
+    names: bool,
 ) -> AsyncGenerator[list[ResultRow], None]:
     """The export rows of these products, batch by batch, in this order."""
     batches = stream_results(connection, within.scope, within.codes, order=order)
     async with aclosing(batches):
         async for rows in batches:
+            if not names:
+                rows = await _without_persons(connection, rows)
             yield [result_row(row, taxonomy, steps) for row in rows]
+
+
+async def _without_persons(
+    connection: Connection, rows: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """The rows without the names of those who corrected products, and without their reasons."""
+    named = {
+        row["id"]
+        for row in rows
+        if row["detail"] is not None and names_a_person(row["detail"].footprint)
+    }
+    if not named:
+        return list(rows)
+    made = await corrections.made(connection, list(named))
+    return [
+        row
+        if row["id"] not in named
+        else {**row, "detail": _anonymous(row["detail"], made.get(row["id"], ()))}
+        for row in rows
+    ]
+
+
+def _anonymous(detail: StoredDetail, made: Sequence[Correction]) -> StoredDetail:
+    return replace(detail, footprint=without_persons(detail.footprint, made))
 
 
 async def export_results(
@@ -156,10 +195,12 @@ async def export_results(
     codes: Sequence[str] | None = None,
     *,
     byte_order_mark: bool = False,
+    names: bool = False,
 ) -> Exported:
     """Write the results of the products to a file for each (format, path) of `paths`.
 
-    `scope`: only products of this import; `codes`: only those with these codes. All files are as of
+    `scope`: only products of this import; `codes`: only those with these codes; `names`: who
+    corrected a value, and why, is written too. All files are as of
     the same moment. A workbook begins with the products of the largest totals; the other formats
     have them in the order in which they were stored. Files get their names only when all of them
     are complete.
@@ -179,7 +220,7 @@ async def export_results(
             for order in (BY_ID, BY_TOTAL):
                 chosen = [w for name, w in writers if (name == WORKBOOK) == (order == BY_TOTAL)]
                 if chosen:
-                    batches = _rows(connection, taxonomy, steps, within, order)
+                    batches = _rows(connection, taxonomy, steps, within, order, names=names)
                     exported = await _write_batches(batches, chosen)
         for _, writer in writers:
             await run_sync(writer.close)

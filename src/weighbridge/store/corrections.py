@@ -103,6 +103,17 @@ async def active(connection: Connection, product_ids: Sequence[int]) -> dict[int
     return found
 
 
+async def made(connection: Connection, product_ids: Sequence[int]) -> dict[int, list[Correction]]:
+    """All corrections by product, those that were taken back among them."""
+    rows = await connection.fetch(
+        "SELECT * FROM corrections WHERE product_id = ANY($1::bigint[])", list(product_ids)
+    )
+    found: dict[int, list[Correction]] = {}
+    for row in rows:
+        found.setdefault(row["product_id"], []).append(_correction(row))
+    return found
+
+
 async def recorded(connection: Connection, product_id: int) -> list[RecordedCorrection]:
     """All corrections of a product, those that were taken back among them, newest first."""
     rows = await connection.fetch(

@@ -134,7 +134,7 @@ async def stream_results(
     arguments = ([scope] if scope else []) + ([list(codes)] if codes is not None else [])
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         cursor = await connection.cursor(
-            "SELECT p.code, p.name, p.description, p.weight_kg, p.image_url, p.picture_sha256, p.more_pictures, pic.media_type,"  # noqa: S608
+            "SELECT p.id, p.code, p.name, p.description, p.weight_kg, p.image_url, p.picture_sha256, p.more_pictures, pic.media_type,"  # noqa: S608
             " p.country_of_origin, p.facts, p.notes, p.status, p.error, p.error_kind, "
             "p.completed_at, f.category, f.subcategory, f.provider, f.model, f.simulated, "
             f"f.cost_usd, coalesce(f.figure_since, f.calculated_at) AS figure_since, f.detail FROM products p {within} LEFT JOIN footprints f ON "

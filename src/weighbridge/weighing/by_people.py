@@ -8,12 +8,25 @@ the product leaves the shares as they were.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.carbon.explanation import ByPeople
+from weighbridge.domain.corrections import (
+    OWN_FACTOR,
+    OWN_FACTOR_BY,
+    REVIEWER,
+    is_about_correction,
+    without_person,
+)
+from weighbridge.weighing.product_factors import FACTORS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses
+    from weighbridge.domain.corrections import Correction
+    from weighbridge.domain.results import Footprint
 
 _SAME: Final = 1e-6
 """Two masses, or two shares of the whole, count as the same where they differ by no more than this
@@ -60,3 +73,34 @@ def _is_same(own: list[tuple[float, float]], model: list[tuple[float, float]] | 
         any(math.isclose(a, b, rel_tol=_SAME) for a, b in zip(one, other, strict=True))
         for one, other in zip(sorted(own), sorted(model), strict=True)
     )
+
+
+def names_a_person(footprint: Footprint) -> bool:
+    """Whether the footprint names somebody who corrected the product."""
+    return any(map(is_about_correction, footprint.notes)) or any(
+        one.source_id.startswith(OWN_FACTOR_BY) for one in footprint.contributions
+    )
+
+
+def without_persons(footprint: Footprint, made: Sequence[Correction]) -> Footprint:
+    """The footprint without who corrected the product and why: notes say "a reviewer", and a reason
+    is no source of a factor. `made` are all corrections of the product.
+    """
+    stated = {
+        str(each.change.value["source"])
+        for each in made
+        if each.change.step == FACTORS
+        and isinstance(each.change.value, dict)
+        and each.change.value.get("source")
+    }
+    contributions = tuple(
+        one._replace(
+            source_id=f"{OWN_FACTOR_BY}{REVIEWER}",
+            source=one.source if one.source in stated else OWN_FACTOR,
+        )
+        if one.source_id.startswith(OWN_FACTOR_BY)
+        else one
+        for one in footprint.contributions
+    )
+    notes = tuple(without_person(note, made) for note in footprint.notes)
+    return replace(footprint, notes=notes, contributions=contributions)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weighbridge.carbon.components import why_not_counted
 from weighbridge.domain.answers import Answer, BillOfMaterials, Classification, Subject
 from weighbridge.domain.bill_lines import LINES
-from weighbridge.domain.corrections import Change
+from weighbridge.domain.corrections import NOT_APPLIED, Change
 from weighbridge.errors import AnswerError, InputError
 from weighbridge.weighing.near_matches import WHOLE_LIST, did_you_mean
 from weighbridge.weighing.product_factors import FACTORS, factor_before
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
 
 _ALMOST_A_NUMBER: Final = re.compile(r"[+-]?[0-9][0-9.,' ]*\s*[A-Za-z%]*")
-NOT_APPLIED: Final = "not applied: "
-"""First words of the note on a correction that does not fit the answers."""
 
 
 class CorrectedAnswers(NamedTuple):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.carbon.factors import Citation, RangedValue
 from weighbridge.domain.answers import BillOfMaterials
+from weighbridge.domain.corrections import NOT_APPLIED, OWN_FACTOR, OWN_FACTOR_BY
 from weighbridge.domain.history import WITH_OWN_FACTORS
 from weighbridge.errors import InputError
 from weighbridge.weighing.near_matches import did_you_mean
@@ -48,7 +49,7 @@ def with_product_factors(
             materials[key] = _factor(materials[key], each)
             notes.append(each.note({}).replace(key, materials[key].name, 1))
         else:
-            notes.append(f"not applied: {each.says}: the bill no longer has this material")
+            notes.append(f"{NOT_APPLIED}{each.says}: the bill no longer has this material")
     if materials == table.materials:
         return table, tuple(notes)
     version = f"{table.version}{WITH_OWN_FACTORS}"
@@ -60,7 +61,7 @@ def _factor(table: MaterialFactor, each: Correction) -> MaterialFactor:
     value = each.change.value
     stated = value if isinstance(value, dict) else {"value": value}
     number = float(stated["value"])
-    source = str(stated.get("source") or each.reason or "own factor")
+    source = str(stated.get("source") or each.reason or OWN_FACTOR)
     return replace(
         table,
         kg_co2e_per_kg=RangedValue(
@@ -68,7 +69,7 @@ def _factor(table: MaterialFactor, each: Correction) -> MaterialFactor:
         ),
         citation=Citation(
             source,
-            f"for this product, by {each.made_by}",
+            f"{OWN_FACTOR_BY}{each.made_by}",
             f"{each.made_at:%Y}",
             table.citation.region,
             "as its owner says",

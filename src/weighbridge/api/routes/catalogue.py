@@ -212,6 +212,12 @@ async def export(
             examples=[False],
         ),
     ] = False,
+    names: Annotated[
+        bool | None,
+        Query(
+            description="Also write who corrected a value, and why; otherwise the file says: a reviewer. The default is WEIGHBRIDGE_EXPORT_NAMES."
+        ),
+    ] = None,
 ) -> StreamingResponse:
     """Download every product with its result, or those with the given codes and those that pass
     every filter.
@@ -229,7 +235,13 @@ async def export(
     today = context.clock.now().date().isoformat()
     file = file_name(f"weighbridge-results-{today}", name)
     return StreamingResponse(
-        stream_export(context, name, codes, Extras(byte_order_mark=bom)),
+        stream_export(
+            context,
+            name,
+            codes,
+            Extras(byte_order_mark=bom),
+            names=context.settings.export_names if names is None else names,
+        ),
         media_type=MEDIA_TYPES[name],
         headers={"Content-Disposition": f'attachment; filename="{file}"'},
     )

@@ -14,6 +14,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from weighbridge.domain.corrections import NOT_APPLIED
 from weighbridge.domain.history import Cause, CauseKind
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import Conflict, InputError, NotFound
@@ -26,7 +27,7 @@ from weighbridge.store.corrections import NewCorrection, RecordedCorrection
 from weighbridge.store.database import plan_every_statement
 from weighbridge.store.footprints import FootprintRows
 from weighbridge.tasks import retrieve_error
-from weighbridge.weighing.correcting import NOT_APPLIED, corrected, make_change, not_counted
+from weighbridge.weighing.correcting import corrected, make_change, not_counted
 from weighbridge.weighing.on_every_core import weighing_beside
 from weighbridge.weighing.understanding import in_keys
 

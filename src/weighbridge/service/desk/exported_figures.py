@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 from polars.exceptions import PolarsError
 
-from weighbridge.domain.corrections import CORRECTED
+from weighbridge.domain.corrections import BY_REVIEWER, CORRECTED, without_person
 from weighbridge.domain.results import ContributionKind
 from weighbridge.errors import InputError, UnreadableFile
 from weighbridge.export.cells import own_text
@@ -216,6 +216,9 @@ def _is_corrected_otherwise(old: set[str], new: set[str]) -> bool:
     """Whether two sets of notes are about different corrections. A note with words is compared with
     one with keys by what both say alike: who made the correction, when and why.
     """
+    anonymous = any(BY_REVIEWER in note for note in (*old, *new))
+    if anonymous:  # one of the files, or both, leaves out who made them and why
+        old, new = ({without_person(note, ()) for note in notes} for notes in (old, new))
     keys = [any(map(_KEYS.match, notes)) for notes in (old, new)]
     if keys[0] == keys[1] or not (old and new):
         return old != new

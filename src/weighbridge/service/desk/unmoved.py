@@ -7,10 +7,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weighbridge.domain.answers import NO_LONGER_ASKED, PIECES_PER_PACK, Classification
-from weighbridge.domain.corrections import Change
+from weighbridge.domain.corrections import NOT_APPLIED, Change
 from weighbridge.domain.facts import ProcessFacts
 from weighbridge.domain.results import RouteName
-from weighbridge.weighing.correcting import NOT_APPLIED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses, Subject
-from weighbridge.domain.corrections import CORRECTED, Change, Correction
+from weighbridge.domain.corrections import CORRECTED, NOT_APPLIED, Change, Correction
 from weighbridge.domain.results import RouteName
 from weighbridge.errors import InputError
 from weighbridge.ingest.values.countries import read_country
@@ -23,7 +23,7 @@ from weighbridge.plain_text import counted, listed
 from weighbridge.service.desk.correcting import refuse_unanswered
 from weighbridge.service.desk.stored_products import StoredWeigher
 from weighbridge.store import corrections
-from weighbridge.weighing.correcting import NOT_APPLIED, corrected
+from weighbridge.weighing.correcting import corrected
 from weighbridge.weighing.directions import FigureState, against_the_change
 from weighbridge.weighing.near_matches import WHOLE_LIST, did_you_mean, find_key
 from weighbridge.weighing.understanding import said_of
