@@ -36,7 +36,7 @@ pytestmark = pytest.mark.e2e
 TOKEN = "correct-horse-battery-staple"  # noqa: S105 - of this test only
 PAGES = (
     "/", "/upload", "/products", "/products/B-1", "/products/nobody", "/products-found", "/insights", "/failures", "/cost", "/batches", "/audit",
-    "/settings", "/settings/factors",
+    "/settings", "/settings/factors", "/review",
 )  # fmt: skip
 CATALOGUE = """sku;Produktname;Erläuterung;Gewicht (g);Herkunft hier
 C-1;Edelstahlflasche;Flasche aus Edelstahl, 500 ml, doppelwandig;350;DE
@@ -366,6 +366,69 @@ def test_country_and_energy_of_a_process_are_corrected_on_the_page(page: Page) -
         take_back.first.click()
     expect(take_back).to_have_count(0)
     expect(figure).to_have_text(before)
+
+
+def test_what_was_entered_is_kept_when_the_session_ends_in_the_middle(page: Page) -> None:
+    log_in(page, next_page="/products/B-1")
+    page.get_by_label("Mass of one unit (kg)").fill("0.31")
+    page.get_by_role("textbox", name="Why").fill("weighed")
+    page.context.clear_cookies(name=SESSION_COOKIE)
+    page.context.add_cookies([{"name": SESSION_COOKIE, "value": "ended", "url": page.url}])
+    page.get_by_role("button", name="Correct", exact=True).click()
+    trouble = page.get_by_role("alert").filter(has_text="Your session has ended")
+    expect(trouble).to_be_in_viewport()
+    with page.expect_popup() as opened:
+        trouble.get_by_role("link").click()
+    opened.value.get_by_label("Token").fill(TOKEN)
+    opened.value.get_by_role("button", name="Log in").click()
+    expect(opened.value).to_have_title("Overview · Weighbridge")
+    expect(page.get_by_label("Mass of one unit (kg)")).to_have_value("0.31")
+    page.get_by_role("button", name="Correct", exact=True).click()
+    expect(page.locator(".corrections")).to_contain_text("weighed")
+    page.get_by_role("button", name="Take back").first.click()
+    expect(page.locator(".flash")).to_contain_text("Taken back.")
+
+
+def test_a_review_workbook_and_own_bills_go_through_the_browser(page: Page, tmp_path: Path) -> None:
+    log_in(page, next_page="/products/B-1")
+    mass = page.get_by_label("Mass of one unit (kg)").input_value()
+    page.goto("/review")
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Download the workbook").click()
+    workbook = tmp_path / "review.xlsx"
+    downloading.value.save_as(workbook)
+    sent = page.locator("form[data-desk-file]").filter(has_text="Edited workbook")
+    sent.get_by_label("Edited workbook").set_input_files(workbook)
+    sent.get_by_role("button", name="Check and correct").click()
+    expect(sent.get_by_role("status")).to_have_text("No figure was corrected.")
+    broken = tmp_path / "broken.xlsx"
+    broken.write_bytes(workbook.read_bytes()[:2_000])
+    sent.get_by_label("Edited workbook").set_input_files(broken)
+    sent.get_by_role("button", name="Check and correct").click()
+    expect(sent.get_by_role("alert")).to_contain_text('"broken.xlsx" begins like an XLSX file')
+    bills = page.locator("form[data-desk-file]").filter(has_text="Bills of materials")
+    bill = tmp_path / "bills.csv"
+    bill.write_text("code,material,mass_kg\nB-1,Holz,1\nB-1,pp_resin,-1\n", encoding="utf-8")
+    bills.get_by_label("Bills of materials").set_input_files(bill)
+    bills.get_by_role("button", name="Check and use").click()
+    expect(bills.get_by_role("alert")).to_contain_text("Nothing was stored")
+    expect(bills.get_by_role("listitem")).to_have_count(2)
+    assert violations(page) == []
+    bill.write_text(f"code,material,mass_kg\nB-1,pp_resin,{mass}\n", encoding="utf-8")
+    bills.get_by_label("Bills of materials").set_input_files(bill)
+    bills.get_by_label("Why").fill("drawing 4711")
+    bills.get_by_role("button", name="Check and use").click()
+    expect(bills.get_by_role("status")).to_contain_text("1 product corrected.")
+    assert violations(page) == []
+    bills.get_by_role("link", name="B-1").click()
+    expect(page.locator(".corrections")).to_contain_text("drawing 4711")
+    take_back = page.get_by_role("button", name="Take back")
+    for left in range(take_back.count(), 0, -1):
+        take_back.first.click()
+        expect(take_back).to_have_count(left - 1)
+    page.goto("/review")
+    page.get_by_role("button", name="Show what would move").click()
+    expect(page.locator("[data-recompute] [role=status]")).to_contain_text("would move.")
 
 
 def test_charts_are_drawn_once_the_page_is_painted(page: Page) -> None:

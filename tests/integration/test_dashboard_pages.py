@@ -30,7 +30,7 @@ pytestmark = pytest.mark.anyio
 
 PAGES = (
     "/", "/upload", "/products", "/products-found", "/insights", "/failures", "/cost", "/batches", "/audit", "/settings",
-    "/settings/factors",
+    "/settings/factors", "/review",
 )  # fmt: skip
 BOTTLE = {
     "code": "A/1 ?#%é",
@@ -321,6 +321,27 @@ async def test_each_action_on_a_page_is_one_entry_of_the_audit_log(
     assert [one["action"] for one in entries[: len(entries) - before]] == [
         "took approvals back", "approved products", "took corrections back", "corrected answers",
     ]  # fmt: skip
+
+
+async def test_pact_files_are_offered_once_the_company_is_known(
+    client: ApiClient, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.http.post("/api/products", json=BOTTLE)
+    for path in ("/products", "/products-found"):
+        page = (await client.http.get(path)).text
+        assert "Set WEIGHBRIDGE_COMPANY_NAME" in page
+        assert "format=pact" not in page
+    monkeypatch.setenv("WEIGHBRIDGE_COMPANY_NAME", "Acme Ltd")
+    monkeypatch.setenv("WEIGHBRIDGE_COMPANY_DOMAIN", "acme.example")
+    monkeypatch.setenv("WEIGHBRIDGE_COMPANY_IDS", "urn:lei:529900T8BM49AURSDO55")
+    async with api_client(database_url, tmp_path) as known:
+        for path, query in (("/products", ""), ("/products-found?search=bottle", "&search=bottle")):
+            page = unescape((await known.http.get(path)).text)
+            for kind in ("pact", "pact2"):
+                address = f"/api/products/export?format={kind}{query}"
+                assert f'href="{address}"' in page
+                answer = await known.http.get(address)
+                assert answer.status_code == 200, answer.text
 
 
 async def test_settings_are_changed_or_refused_beside_their_field(client: ApiClient) -> None:

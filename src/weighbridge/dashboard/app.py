@@ -19,6 +19,7 @@ from weighbridge.dashboard.pages import (
     overview,
     product,
     products,
+    review,
     settings,
     upload,
 )
@@ -37,6 +38,7 @@ PAGES: Final = (
     found,
     answers,
     product,
+    review,
     insights,
     failures,
     cost,

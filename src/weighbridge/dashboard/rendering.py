@@ -33,6 +33,7 @@ NAVIGATION: Final = (
     ("/", "Overview"),
     ("/upload", "Upload"),
     ("/products", "Products"),
+    ("/review", "Review"),
     ("/insights", "Insights"),
     ("/failures", "Failures"),
     ("/cost", "Cost"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
-from weighbridge.api.bodies import receive_file
+from weighbridge.api.bodies import ReceivedFile, receive_file
 from weighbridge.api.context import Context, FollowFactors
 from weighbridge.api.errors import InvalidField, problem_responses
 from weighbridge.api.routes.corrections import corrections_done, who_asks
@@ -15,7 +17,9 @@ from weighbridge.api.routes.selecting import of_known_category
 from weighbridge.api.schemas.corrections import CorrectedProduct
 from weighbridge.api.schemas.desk_files import BillsDone, ReviewDone
 from weighbridge.api.uploads import desk_file_body
+from weighbridge.errors import InputError
 from weighbridge.export import MEDIA_TYPES
+from weighbridge.ingest.values.wording import quote
 from weighbridge.service.desk import own_bills, reviewing
 from weighbridge.service.desk.bill_files import read_own_bills
 from weighbridge.service.desk.correcting import Request as Wanted
@@ -76,7 +80,10 @@ async def import_review(
     """Upload an edited review workbook, and store its changes as corrections: all or none."""
     _refuse_nul(reason)
     limit = min(MOST_BYTES, context.settings.max_upload_bytes)
-    async with receive_file(request, context.settings.data_dir, limit) as upload:
+    async with (
+        receive_file(request, context.settings.data_dir, limit) as upload,
+        _named_by_its_sender(upload),
+    ):
         done = await reviewing.import_review(
             context.database,
             context.factors,
@@ -106,7 +113,10 @@ async def give_bills(
     """
     _refuse_nul(reason)
     limit = min(MOST_BYTES, context.settings.max_upload_bytes)
-    async with receive_file(request, context.settings.data_dir, limit) as upload:
+    async with (
+        receive_file(request, context.settings.data_dir, limit) as upload,
+        _named_by_its_sender(upload),
+    ):
         bills = await asyncio.to_thread(read_own_bills, upload.path, context.factors)
     wanted = Wanted((), who_asks(request), reason or "own bill of materials", replace)
     done = await own_bills.give_bills(
@@ -120,6 +130,20 @@ async def give_bills(
         unchanged=list(done.unchanged),
         notes=list(done.notes),
     )
+
+
+@asynccontextmanager
+async def _named_by_its_sender(upload: ReceivedFile) -> AsyncIterator[None]:
+    """Errors about the file call it by its sender's name for it, not by ours."""
+    try:
+        yield
+    except InputError as error:
+        said = str(error)
+        for ours in (f'"{upload.path.name}"', upload.path.name):
+            if said.startswith(f"{ours} "):
+                error.args = (f"{quote(upload.name)}{said.removeprefix(ours)}",)
+                break
+        raise
 
 
 def _refuse_nul(reason: str) -> None:

@@ -13,6 +13,7 @@ from fastapi.responses import Response
 from weighbridge.dashboard.context import Dashboard, Pages, Visitor, note_action
 from weighbridge.dashboard.formats import words
 from weighbridge.dashboard.forms import read_form
+from weighbridge.dashboard.handing_over import pact_problem
 from weighbridge.dashboard.pages.products import (
     DONE,
     act,
@@ -55,6 +56,7 @@ async def _found_page(
         status=status,
         principal=visitor,
         marks=await dashboard.marks(),
+        pact_problem=pact_problem(dashboard.server.settings),
         found=await listing.count(dashboard.server.database, wanted),
         said=_conditions_in_words(wanted),
         query=address_of(wanted),

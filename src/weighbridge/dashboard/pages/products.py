@@ -11,6 +11,7 @@ from fastapi.responses import Response
 
 from weighbridge.dashboard.context import Pages, Visitor, note_action
 from weighbridge.dashboard.forms import read_form
+from weighbridge.dashboard.handing_over import pact_problem
 from weighbridge.dashboard.links import own_page
 from weighbridge.dashboard.rendering import page, redirect
 from weighbridge.domain.products import ProcessingStatus
@@ -50,6 +51,7 @@ async def products(request: Request, dashboard: Pages, visitor: Visitor) -> Resp
         "products/list.html" if is_part else "products/page.html",
         principal=visitor,
         marks=await dashboard.marks(),
+        pact_problem=pact_problem(dashboard.server.settings),
         found=found,
         wanted=wanted,
         order=order,

@@ -64,18 +64,25 @@ document.addEventListener("htmx:afterSettle", () => {
 });
 
 // A refusal that no part of the page shows, and a server that cannot be reached.
-function tellTrouble(text) {
+function tellTrouble(...parts) {
   const told = document.querySelector("[data-trouble]");
   if (!told) return;
-  told.textContent = text;
+  told.replaceChildren(...parts);
   told.hidden = false;
+  told.scrollIntoView({ block: "center" }); // the button that was pressed may be far below
 }
 // The session is over: the login page leads back here.
 function logInAgain() {
   location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.xhr.status === 401) logInAgain();
+  if (event.detail.xhr.status !== 401) return;
+  if (event.detail.requestConfig.verb === "get") { logInAgain(); return; }
+  const link = document.createElement("a"); // elsewhere: what was entered here would be lost
+  link.href = "/login";
+  link.target = "_blank";
+  link.textContent = "Log in in another tab";
+  tellTrouble("Your session has ended, and nothing was changed. ", link, ", then press the button here again: what you entered is still there.");
 });
 document.addEventListener("htmx:responseError", (event) => {
   let detail = "";

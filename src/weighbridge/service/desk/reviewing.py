@@ -17,6 +17,7 @@ from weighbridge.domain.products import Product
 from weighbridge.errors import Conflict, InputError, NotFound
 from weighbridge.export.cells import significant
 from weighbridge.ingest.isolation.alone import read_alone
+from weighbridge.ingest.values.numbers import plain_number, tidy
 from weighbridge.plain_text import counted
 from weighbridge.service.desk.correcting import (
     CorrectedFigure,
@@ -254,7 +255,8 @@ def _change(edit: Edit) -> Change:
             raise InputError(f"{edit.cell}: {error}") from error
     if edit.column == "mass_kg":
         try:
-            return Change(step, path, float(edit.value))
+            plain = plain_number(tidy(edit.value), None)
+            return Change(step, path, float(edit.value if plain is None else plain))
         except ValueError:
             raise InputError(
                 f"{edit.cell}: {edit.value!r} is not a number; write it like 1.25."
