@@ -341,7 +341,9 @@ def test_a_process_is_corrected_by_its_name_and_an_attribute_that_would_not_coun
     page.get_by_label("Add an attribute").select_option("display_lcd_inch")
     page.get_by_label("Its value").fill("500")
     page.get_by_role("button", name="Correct", exact=True).click()
-    expect(page.locator("#main")).to_contain_text("no product has that (at most 120)")
+    expect(page.locator("#main")).to_contain_text(
+        "no product has that value (above 0 and at most 120)"
+    )
     expect(figure).to_have_text(before)
 
 

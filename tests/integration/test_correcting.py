@@ -380,7 +380,7 @@ async def test_what_cannot_count_is_refused_at_once_and_what_does_not_is_said(
         app = running.app
         with pytest.raises(InputError, match=r"display_lcd_inch: .* no product has that.*at most"):
             await _correct(running, ["P-001"], display, 270)
-        too_heavy = "would weigh more than the 0.3 kg.*or correct the mass too"
+        too_heavy = "would weigh more than the 0.3 kg.*or more, if you correct the mass too"
         with pytest.raises(InputError, match=too_heavy):
             await _correct(running, ["P-001"], display, 100)
         both = (read_change(display, 100), read_change(MASS, 4.0))  # in any order

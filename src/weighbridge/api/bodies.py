@@ -105,8 +105,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     read = dict(pairs)
     if len(read) < len(pairs):
         counts = Counter(name for name, _ in pairs)
-        twice = next(name for name, count in counts.items() if count > 1)
-        raise InvalidField(twice, f"{twice} is given more than once; give it once.")
+        repeated = next(name for name, count in counts.items() if count > 1)
+        raise InvalidField(repeated, f"{repeated} is given more than once; give it once.")
     return read
 
 
@@ -129,7 +129,7 @@ async def _limited(request: Request, limit_bytes: int) -> AsyncIterator[bytes]:
             f"The body has the content encoding {encoding[:40]}; send it uncompressed."
         )
     too_large = BodyTooLarge(
-        f"The body is larger than {limit_bytes:,} bytes, the limit of this server."
+        f"The body is larger than this server's limit of {limit_bytes:,} bytes; send a smaller one."
     )
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > limit_bytes:
@@ -182,7 +182,10 @@ async def receive_file(
         if media_type == "multipart/form-data":
             boundary = options.get(b"boundary")
             if not boundary or len(boundary) > 256:
-                raise MalformedRequest("The content type multipart/form-data has no boundary.")
+                raise MalformedRequest(
+                    "The content type multipart/form-data has no boundary, or one of more than 256 "
+                    "characters. Let the HTTP client set this header."
+                )
             yield await _receive_multipart(request, path, boundary, limit_bytes)
         else:
             with path.open("wb") as file:

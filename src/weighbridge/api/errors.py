@@ -355,13 +355,13 @@ def _on_disk_error(request: Request, error: OSError) -> JSONResponse:
         f"❌ {request.method} {request.url.path}: {error}",
         error=type(error).__name__,
     )
-    why = error.strerror or type(error).__name__
+    cause = error.strerror or type(error).__name__
     return problem_response(
         request.url.path,
         503,
         "data-folder",
         "The data folder cannot be used",
-        f"The server cannot use its data folder: {why}. Nothing was stored; send the request again later.",
+        f"The server cannot use its data folder: {cause}. Nothing was stored; send the request again later.",
     )
 
 

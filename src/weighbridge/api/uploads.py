@@ -65,7 +65,7 @@ CATALOGUE_BODY: Final[dict[str, Any]] = {
                         "type": "string",
                         "enum": ["online", "flex", "batch"],
                         "description": "How the model is asked about these products from now on: online (at once), flex (at once, in the "
-                        "cheaper tier) or batch (within 24 hours, at half the price). Left out: known products keep their lane, new ones are online.",
+                        "cheaper tier) or batch (within 24 hours, at half the price). If left out, products that are stored already keep their choice and new ones are online.",
                     },
                     "map": {
                         "type": "string",

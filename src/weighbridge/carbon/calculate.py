@@ -63,7 +63,7 @@ def calculate(
     """
     if not bill.lines:
         raise CalculationError(
-            f"The bill of materials of {product.code!r} is empty. Rerun with --redo."
+            f"The bill of materials of {product.code!r} is empty. Ask about the product again (run with --redo)."
         )
     bill, processes = with_catalogue_facts(product.facts, bill, processes, factors)
     place = Place.of(product.country_of_origin, factors)

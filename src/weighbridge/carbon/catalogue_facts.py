@@ -139,8 +139,10 @@ def _with_composition(text: str, applied: Applied, factors: FactorTable) -> Appl
         return _with_note(applied, f"the catalogue's composition names {named}: not in the bill")
     whole = math.fsum(parts.values())
     if whole > _WHOLE[1]:
-        said = f"adds up to {whole:.0%}, more than a whole"
-        return _with_note(applied, f"the catalogue's composition {said}: not counted")
+        return _with_note(
+            applied,
+            f"the catalogue's composition adds up to {whole:.0%}, more than a whole: not counted",
+        )
     if len(known) > len(set(known)) or whole < _WHOLE[0]:
         return applied
     masses = {name: math.fsum(bill.lines[n].mass_kg for n in groups[name]) for name in parts}
@@ -152,9 +154,9 @@ def _with_composition(text: str, applied: Applied, factors: FactorTable) -> Appl
     lines = tuple(
         line._replace(mass_kg=line.mass_kg * scale.get(n, 1.0)) for n, line in enumerate(bill.lines)
     )
-    said = ", ".join(f"{share:.0%} {name}" for name, share in parts.items())
+    shares = ", ".join(f"{share:.0%} {name}" for name, share in parts.items())
     changed = Applied(replace(bill, lines=lines), applied.processes)
-    return _with_note(changed, f"the masses follow the catalogue's composition: {said}")
+    return _with_note(changed, f"the masses follow the catalogue's composition: {shares}")
 
 
 def _lines_of(part: str, bill: BillOfMaterials, factors: FactorTable) -> list[int]:
@@ -183,9 +185,10 @@ def _with_recycled_share(share: float, applied: Applied, factors: FactorTable) -
         applied = _exchanged_in_part(part, applied, factors)
     counted = 1 - max(wanted_kg - part * exchangeable_kg, 0.0) / named_kg
     if counted < 1 - _WORTH_A_NOTE:
-        said = f"recycled share of {share:.0%} in the catalogue: {share * counted:.0%} counted"
         return _with_note(
-            applied, f"{said}, there are no recycled factors for the rest of the bill"
+            applied,
+            f"of the catalogue's recycled share of {share:.0%}, {share * counted:.0%} is counted: there are "
+            "no recycled factors for the rest of the bill",
         )
     return applied
 

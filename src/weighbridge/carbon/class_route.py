@@ -202,7 +202,7 @@ def with_greater_parts(figure: ClassFigure, parts_kg_co2e: float) -> ClassFigure
     text = (
         "its display, memory, drives, battery and processors alone come to "
         f"{significant(parts_kg_co2e)} kg CO2e, more than published figures of such products "
-        f"({significant(figure.emissions_kg_co2e)}): those count less"
+        f"({significant(figure.emissions_kg_co2e)}): the published figures count less"
     )
     notes = (*figure.notes, text) if parts_by_figure >= _WORTH_A_NOTE else figure.notes
     return figure._replace(
@@ -218,8 +218,8 @@ def _borrowed_note(
     """
     if not borrowed:
         return ()
-    likes = " and ".join(dict.fromkeys(reference.subcategory for reference in references))
-    return (f"no published figures of {kind[1]}: compared with those of {likes}",)
+    similar = " and ".join(dict.fromkeys(reference.subcategory for reference in references))
+    return (f"no published figures of {kind[1]}: compared with those of {similar}",)
 
 
 @lru_cache(_KINDS_REMEMBERED)
@@ -293,7 +293,7 @@ def _pack(makers: Sequence[MakerFigure], bill: BillOfMaterials, kind: str) -> _P
     if not lightest / OTHER_SIZE <= piece_kg <= heaviest * OTHER_SIZE:
         notes.append(
             f"a mass of {significant(piece_kg, 3)} kg is far from that of published products of {kind} "
-            f"({published}): check the weight and the kind"
+            f"({published}): check the weight and the subcategory"
         )
     return _Pack(pieces, tuple(notes))
 

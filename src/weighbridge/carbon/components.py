@@ -108,10 +108,12 @@ def _why_impossible(
 ) -> str | None:
     """Why no such product can have that much of the part; None if it can."""
     if not 0 < attribute.value <= factor.largest:
-        return f"no product has that (at most {factor.largest:g})"
+        return f"no product has that value (above 0 and at most {factor.largest:g})"
     largest = dict(factor.largest_by_kind).get(subcategory)
     if largest is not None and attribute.value > largest:
-        return f"no product of the kind {subcategory} has that (at most {largest:g})"
+        return (
+            f"no product of the kind {subcategory} has that value (above 0 and at most {largest:g})"
+        )
     if amount * factor.lightest_kg_per_unit > mass_kg:
         return f"it would weigh more than the {significant(mass_kg, 3)} kg of the whole product"
     return None
@@ -133,10 +135,12 @@ def why_not_counted(
     by_kind = dict(factor.largest_by_kind).get(subcategory, factor.largest)
     by_mass = _largest_of_mass(factor, bill.mass_kg)
     most = _rounded_down(min(by_kind, factor.largest, by_mass))
-    also = " or correct the mass too," if by_mass < min(by_kind, factor.largest) else ""
+    also = (
+        " (or more, if you correct the mass too)" if by_mass < min(by_kind, factor.largest) else ""
+    )
     return (
         f"{factor.name} of {attribute.value:g} would not be counted, because {reason}. "
-        f"Give more than 0 and at most {most},{also} or null to take the value away."
+        f"Give a value above 0 and at most {most}{also}, or null to remove the value."
     )
 
 

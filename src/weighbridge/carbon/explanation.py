@@ -46,7 +46,7 @@ _MASS_DOUBT: Final = (
 )
 _BILL_DOUBT: Final = "a supplier's own figure, or the bill of materials from the drawing: removes the error of the method"
 _OWN_BILL_DOUBT: Final = "a supplier's own figure: removes the error of the method"
-_CLASS_DOUBT: Final = "knowing which published product is most like this one: removes what products of one kind differ by"
+_CLASS_DOUBT: Final = "knowing which published product is most like this one: removes the spread between products of one kind"
 _LEAST_GAIN: Final = 0.005
 """A way to narrow the range is shown only if it narrows the logarithm of the range by more than
 this share.

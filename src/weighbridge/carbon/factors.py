@@ -451,14 +451,18 @@ def _check_references(
     electricity: Mapping[str, ElectricityFactor],
 ) -> None:
     """Raises FactorTableInvalid where an entry names another that is not in the table."""
-    _require(WORLD in electricity, f"There is no world average electricity ({WORLD!r}).")
+    _require(
+        WORLD in electricity,
+        f"There is no factor for world average electricity; add one with the key {WORLD!r}.",
+    )
     families = {material.family for material in materials.values()}
     for process in processes.values():
         unknown = sorted(process.families - families)
         _require(
-            not unknown and bool(process.families),
-            f"process {process.key!r}: no material is of the families {unknown or 'listed'}.",
+            bool(process.families),
+            f"process {process.key!r}: it lists no families; add one or more.",
         )
+        _require(not unknown, f"process {process.key!r}: no material is of the families {unknown}.")
     for material in materials.values():
         unknown = sorted(material.included_processes - processes.keys())
         _require(not unknown, f"material {material.key!r}: there are no processes {unknown}.")
@@ -501,7 +505,7 @@ def _check_whole_parts(
             f"{where}: the mass must be above 0.",
         )
         unknown = [need for need in reference.needs if not _is_prefix_of_any(need, materials)]
-        _require(not unknown, f"{where}: no material begins with {unknown}.")
+        _require(not unknown, f"{where}: no material's key begins with {unknown}.")
 
 
 def _is_prefix_of_any(beginning: str, materials: Iterable[str]) -> bool:

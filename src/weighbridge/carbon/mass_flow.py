@@ -92,7 +92,7 @@ def chains(
         if not (math.isfinite(line.mass_kg) and line.mass_kg > 0):
             raise CalculationError(
                 f"The mass of {line.material!r} is {line.mass_kg} kg; it must be above 0. "
-                "Rerun with --redo."
+                "Ask about the product again (run with --redo)."
             )
         group = factors.material(line.material), tuple(steps)
         groups.setdefault(group, []).append(line.mass_kg)
@@ -118,7 +118,7 @@ def _work_by_line(
         if not worked:
             raise CalculationError(
                 f"The process {use.process!r} is applied to {use.material!r}, which is not in the "
-                "product's bill of materials. Rerun with --redo."
+                "product's bill of materials. Ask about the product again (run with --redo)."
             )
         note = _left_out_note(process, factors.material(use.material))
         if note is None:

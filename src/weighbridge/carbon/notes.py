@@ -301,7 +301,9 @@ def _region_notes(place: Place, terms: Sequence[Term]) -> list[str]:
     share = sum(abs(term.rating.emissions_kg_co2e) for term in distant) / total if total else 0.0
     if share < _OTHER_REGION_SHARE:
         return []
-    return [f"{share:.0%} of the bill rests on factors from elsewhere than {place.grid.name}"]
+    return [
+        f"{share:.0%} of the bill's emissions rest on factors from another part of the world than {place.grid.name}"
+    ]
 
 
 def _proxy_notes(result: BillResult) -> list[str]:

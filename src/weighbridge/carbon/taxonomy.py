@@ -66,5 +66,5 @@ class Taxonomy:
         except KeyError:
             raise CalculationError(
                 f"There is no subcategory {subcategory!r} in category {category!r}. "
-                "The product was classified with another taxonomy. Rerun with --redo."
+                "The product was classified with another taxonomy. Ask about the product again (run with --redo)."
             ) from None

@@ -43,7 +43,7 @@ def budget(
     remove: Annotated[
         list[Removable] | None,
         typer.Option(
-            help="Remove this cap; catalogues: the caps of `run --budget` left by interrupted runs."
+            help="Cap to remove; catalogues: all caps that interrupted runs with `run --budget` left behind."
         ),
     ] = None,
     data_dir: DataDirOption = None,

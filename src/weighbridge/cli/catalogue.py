@@ -183,7 +183,8 @@ def estimate(
     steps: Annotated[
         Literal["together", "apart"] | None,
         typer.Option(
-            help="One call for all steps, or one per step.", show_default="WEIGHBRIDGE_ASK_TOGETHER"
+            help="Ask all questions about a product together in one call, or each in a call of its own.",
+            show_default="WEIGHBRIDGE_ASK_TOGETHER",
         ),
     ] = None,
     as_json: JsonOption = False,

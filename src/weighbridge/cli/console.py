@@ -108,7 +108,7 @@ StepsOption = Annotated[
     Literal["together", "apart"] | None,
     typer.Option(
         "--steps",
-        help="One call for all steps, or one per step. Saved as the queue setting askTogether.",
+        help="Ask all questions about a product together in one call, or each in a call of its own. Saved as the queue setting askTogether.",
         show_default="as stored",
     ),
 ]

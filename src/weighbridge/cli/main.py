@@ -132,7 +132,7 @@ def _run_command() -> None:
         where = getattr(error, "filename", None)
         _refuse(
             f"{type(error).__name__}: {error}{f' ({where})' if where else ''}. "
-            "Check free disk space, permissions and the database. Nothing of this step was stored."
+            "Check free disk space, permissions and the database. What was being written was not stored."
         )
 
 

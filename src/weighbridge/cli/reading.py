@@ -287,12 +287,12 @@ def _passed_over(count: int, what: str) -> str:
     return counted(count, "row") + what.removeprefix("rows")
 
 
-def _reason_lines(what: str, reasons: Sequence[Reason]) -> Iterator[str]:
-    """A line for each of the first reasons; `what` is "rejected" or "noted"."""
+def _reason_lines(outcome: str, reasons: Sequence[Reason]) -> Iterator[str]:
+    """A line for each of the first reasons; `outcome` is "rejected" or "noted"."""
     for one in reasons[:_REASONS]:
-        yield f"  {what} {one.count:,} × {one.field}: {one.reason} (first in row {one.first_row:,})"
+        yield f"  {outcome} {one.count:,} × {one.field}: {one.reason} (first in row {one.first_row:,})"
     if len(reasons) > _REASONS:
-        yield f"  … and {len(reasons) - _REASONS:,} other reasons"
+        yield f"  … and {len(reasons) - _REASONS:,} other reasons why values or rows were {outcome}"
 
 
 def _estimate_sentence(estimate: CatalogueEstimate, model: str) -> str:

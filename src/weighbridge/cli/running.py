@@ -96,8 +96,10 @@ async def execute(settings: Settings, options: RunOptions) -> int:
         WeighbridgeError: the input, the settings or the provider are wrong; nothing was stored.
     """
     if not options.file.is_file():
-        what = "is a directory" if options.file.is_dir() else "does not exist"
-        raise InputError(f"{options.file} {what}. Give a CSV, XLSX, JSON, JSONL or Parquet file.")
+        problem = "is a directory" if options.file.is_dir() else "does not exist"
+        raise InputError(
+            f"{options.file} {problem}. Give a CSV, XLSX, JSON, JSONL or Parquet file."
+        )
     recording = load_recording(options.answers) if options.answers else None
     simulator = None
     simulate = options.simulate or recording is not None

@@ -180,8 +180,8 @@ async def _work(settings: Settings, simulate: bool, steps: str | None) -> int:
 StoredOption = Annotated[
     Literal["finished", "attended", "nothing", "unknown"],
     typer.Option(
-        help="How calls with `store` are kept if the client disconnects. finished: the call is finished and stored; "
-        "attended: it is dropped; nothing: no call is ever stored; unknown: stored calls cannot be listed."
+        help="What becomes of a call with `store` whose client disconnects. finished: it is finished and stored; "
+        "attended: it is dropped. nothing: no call is ever stored. unknown: stored calls cannot be listed."
     ),
 ]
 BatchDelayOption = Annotated[float, typer.Option(min=0, help="Seconds until a batch is completed.")]
@@ -204,7 +204,10 @@ def simulator(
         float, typer.Option(min=0, help="Median duration of a call in seconds.")
     ] = 0.5,
     burst: Annotated[
-        float, typer.Option(min=0.1, help="Seconds' worth of quota that may be used at once.")
+        float,
+        typer.Option(
+            min=0.1, help="How many seconds' worth of --rpm and --tpm may be used at once."
+        ),
     ] = 60.0,
     faults: Annotated[
         str,

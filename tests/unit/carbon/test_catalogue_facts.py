@@ -154,7 +154,7 @@ def test_a_share_that_the_bill_cannot_have_is_counted_as_far_as_it_can() -> None
     result = judged(ProductFacts(recycled_share=0.5), lines, pressed)
     assert result.emissions_kg_co2e == pytest.approx(1.0 * 0.5 + 3.0 * 0.3 + 1.0 * 0.4)
     (note,) = result.notes
-    assert note.startswith("recycled share of 50% in the catalogue: 25% counted")
+    assert note.startswith("of the catalogue's recycled share of 50%, 25% is counted")
 
 
 @example(5e-324, 0.25, 0.125, 0.125)

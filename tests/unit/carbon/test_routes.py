@@ -218,7 +218,7 @@ def test_a_reference_that_needs_a_part_counts_only_for_products_that_have_it() -
 
 def test_a_reference_cannot_need_what_no_material_is_called() -> None:
     (plain,) = with_references([("Acme", 40.0, 1.0)]).references["Tools & hardware", "Hand tools"]
-    with pytest.raises(FactorTableInvalid, match="no material begins with"):
+    with pytest.raises(FactorTableInvalid, match="no material's key begins with"):
         only(replace(plain, needs=frozenset({"engine"})))
 
 

@@ -37,7 +37,7 @@ async def what_if(asked: WhatIfInput, context: Context) -> WhatIfDone:
     return WhatIfDone.model_validate(supposing.as_document(found))
 
 
-_MOMENT = "such as 2026-11-01T10:00Z, or now. Without a time zone, UTC is assumed."
+_MOMENT = "such as 2026-11-01T10:00Z, or the word `now`. Without a time zone, UTC is assumed."
 
 
 @router.get("/compare", responses=problem_responses())
@@ -51,7 +51,7 @@ async def compare(
     """Show which products' figures changed between two moments, by how much and why."""
     moments = _read_moment(context, "from", start), _read_moment(context, "to", end)
     if moments[1] <= moments[0]:
-        raise InvalidField("to", "The moment in to must be later than the one in from.")
+        raise InvalidField("to", "The moment `to` must be later than the moment `from`.")
     async with context.exports:
         moved = await compare_moments(context.database, *moments)
     return Comparison.model_validate(moved.as_document())

@@ -38,7 +38,7 @@ class AuditEntryView(Schema):
 
     at: datetime
     actor: str = Field(
-        description="Who did it: the name of a token, or the user of the command line."
+        description="Who acted: the name of a token, or the user of the command line."
     )
     action: str = Field(examples=["stopped the queue"])
     subject: str | None = Field(examples=["PROD-001"])

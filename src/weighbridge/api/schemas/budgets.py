@@ -17,7 +17,7 @@ class BudgetView(Schema):
     cap_usd: float = Field(ge=0, examples=[10.0])
     committed_usd: float = Field(
         ge=0,
-        description="What is spent, plus what is reserved for calls in flight.",
+        description="What counts against the cap: the money spent so far, plus the most that calls in flight can cost.",
         examples=[3.52],
     )
     left_usd: float = Field(ge=0, examples=[6.48])

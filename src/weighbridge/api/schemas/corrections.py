@@ -48,7 +48,7 @@ class CorrectedProduct(Schema):
     )
     notes: list[str] = Field(
         description="Remarks on the correction: what to check, which parts of it are stored but do not count, why a figure "
-        "did not change, and for which keys the given names were taken."
+        "did not change, and which key each given name was read as."
     )
 
 
@@ -114,7 +114,7 @@ class ApprovalDone(Schema):
     modified_count: int
     unknown_codes: list[str] = Field(description="Codes that no product has.")
     unfinished_codes: list[str] = Field(
-        description="Codes of products that have no figure yet that could be approved."
+        description="Codes of products that were not marked, because they have no figure yet."
     )
 
 

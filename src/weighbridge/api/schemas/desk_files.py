@@ -15,7 +15,7 @@ class ReviewDone(Schema):
 
     corrected: list[CorrectedProduct]
     left_out: list[str] = Field(
-        description="Cells that were changed in vain, because their column is only shown."
+        description="A sentence for each edited cell that was ignored, because its column is read-only."
     )
 
 
@@ -26,10 +26,10 @@ class BillsDone(Schema):
         description="Products whose footprint was recomputed with the bill."
     )
     waiting: list[str] = Field(
-        description="Codes of products not processed yet; their bill is used once they are."
+        description="Codes of products not processed yet; their bill is used once they are processed."
     )
     unchanged: list[str] = Field(description="Codes of products that had this bill already.")
-    notes: list[str] = Field(description="For which keys the names in the file were taken.")
+    notes: list[str] = Field(description="Which key each name in the file was read as.")
 
 
 class FactorUploadView(Schema):
@@ -48,7 +48,9 @@ class FactorsView(Schema):
     """The factors that this server computes with."""
 
     name: str = Field(examples=["weighbridge-2026.11 + ours.csv"])
-    version: str = Field(description="Version of the factors; it changes when any number does.")
+    version: str = Field(
+        description="Version of the factors; it changes whenever one of their numbers does."
+    )
     current: FactorUploadView | None = Field(
         description="The upload in use; null if none is in use."
     )

@@ -25,7 +25,7 @@ class ProductSummary(Schema):
     image_url: str | None
     has_picture: bool = Field(description="Whether a picture was uploaded.")
     more_pictures: list[str | None] = Field(
-        description="Addresses of further pictures; null for a picture stored from a file."
+        description="Addresses of further pictures; null for a picture that was uploaded as a file and has no address."
     )
     country_of_origin: str | None = Field(
         description="Two-letter country code (ISO 3166-1 alpha-2).", examples=["DE"]
@@ -106,10 +106,10 @@ class RouteView(Schema):
         description="Weight of this route in the figure, which is the weighted geometric mean of the routes. A route of weight 0 is shown but not counted."
     )
     log_sigma: float = Field(
-        description="Uncertainty of the route: standard deviation of the logarithm of its figure. The weight is derived from it."
+        description="The uncertainty from which the weight of this route is computed: standard deviation of the natural logarithm of its figure."
     )
     range_log_sigma: float = Field(
-        description="Standard deviation of the logarithm from which the low and high values of the route are computed."
+        description="The uncertainty that lowKgCo2e and highKgCo2e of this route express: standard deviation of the natural logarithm of its figure."
     )
     basis: str = Field(
         description="The data behind the route.",
@@ -148,7 +148,7 @@ class AnswerProvenanceView(Schema):
         description="Replayed from a recording; `model` names the model that answered and the date."
     )
     answered_at: datetime | None = Field(
-        description="null for footprints from before this time was recorded."
+        description="When the model answered; null in old footprints, which do not record it."
     )
     variant_of: str | None = Field(
         description="Code of the variant whose answers this product uses; null if the model was asked about this product itself."
@@ -202,7 +202,7 @@ class FootprintView(Schema):
     contributions: list[ContributionView]
     notes: list[str]
     answered: dict[str, Any] = Field(
-        description="The model's answers, as the fields of a JSONL export.",
+        description="The model's answers, with the same fields as in a JSONL export.",
         examples=[{"category": "Kitchen & dining", "subcategory": "Drinking bottles"}],
     )
     cost_usd: float

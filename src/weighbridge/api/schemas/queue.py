@@ -68,7 +68,7 @@ class BatchesView(Schema):
         ge=0, description="Requests that the provider has finished.", examples=[3570]
     )
     oldest_at: datetime | None = Field(
-        description="When the oldest of these batches was submitted."
+        description="When the oldest of these batches was submitted; null if there are none."
     )
 
 
@@ -125,9 +125,8 @@ class Stopped(Schema):
 
     calls_in_flight: int = Field(
         ge=0,
-        description="Calls in flight of all workers, which will finish and be stored. In continuous pacing without "
-        "maxConcurrentRequests, calls of other workers are not known one by one: each of their groups of products "
-        "counts as one.",
+        description="Calls in flight of all workers; they will finish and be stored. In continuous pacing without "
+        "maxConcurrentRequests, each group of products that another worker is processing counts as one call.",
     )
     returned_to_pending: int = Field(ge=0, description="Products returned to pending at once.")
     message: str = Field(

@@ -12,7 +12,8 @@ from weighbridge.domain.totals import TotalBy
 if TYPE_CHECKING:
     from weighbridge.domain.totals import CatalogueTotals
 
-_RANGE = "The total if all figures were at this end of their 95 % ranges."
+_LOW = "The total if all figures were at the low end of their 95 % ranges."
+_HIGH = "The total if all figures were at the high end of their 95 % ranges."
 
 
 class GroupTotalView(Schema):
@@ -22,14 +23,14 @@ class GroupTotalView(Schema):
     products: int
     total_kg_co2e: float = Field(alias="totalKgCo2e")
     low_kg_co2e: float | None = Field(
-        alias="lowKgCo2e", description=f"{_RANGE} null if the group is a material."
+        alias="lowKgCo2e", description=f"{_LOW} null if the group is a material."
     )
     high_kg_co2e: float | None = Field(
-        alias="highKgCo2e", description=f"{_RANGE} null if the group is a material."
+        alias="highKgCo2e", description=f"{_HIGH} null if the group is a material."
     )
     share: float | None = Field(description="Share of the total, 0 to 1.")
     mass_kg: float | None = Field(
-        description="If the group is a material: mass of it that goes into the products."
+        description="If the group is a material: how much of it the products contain, in kg; otherwise null."
     )
 
 
@@ -83,8 +84,8 @@ class TotalsView(Schema):
         description="Completed products with at least one answer that was recorded earlier, not asked of a model now."
     )
     total_kg_co2e: float = Field(alias="totalKgCo2e")
-    low_kg_co2e: float = Field(alias="lowKgCo2e", description=_RANGE)
-    high_kg_co2e: float = Field(alias="highKgCo2e", description=_RANGE)
+    low_kg_co2e: float = Field(alias="lowKgCo2e", description=_LOW)
+    high_kg_co2e: float = Field(alias="highKgCo2e", description=_HIGH)
     by: TotalBy
     groups: list[GroupTotalView] = Field(
         description="The groups with the largest totals, largest first."

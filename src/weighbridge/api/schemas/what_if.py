@@ -50,5 +50,5 @@ class WhatIfDone(Schema):
     products_with_quantity: int
     yearly_difference_kg_co2e: float | None = Field(alias="yearlyDifferenceKgCo2e")
     notes: list[str] = Field(
-        description="Remarks on the request: for which keys the given names were taken."
+        description="Remarks on the request: which key each given name was read as."
     )

@@ -141,7 +141,7 @@ def _print_movements(moved: Movements) -> None:
     """Print counts, total, causes and the largest changes; only counts if no figure has changed."""
     out.print(
         f"{counted(moved.products, 'product')} with a figure before and after; {len(moved.moved):,} "
-        f"of these figures moved. {_count_sentence(moved.added, 'is new', 'are new')}"
+        f"of these figures changed. {_count_sentence(moved.added, 'is new', 'are new')}"
         f"{_count_sentence(moved.gone, 'is gone', 'are gone')}"
         f"{_count_sentence(moved.unknown, 'has no history that old', 'have no history that old')}"
     )
@@ -179,17 +179,17 @@ def _compared(moved: Movements) -> str:
     """The end of the sentence on the totals: what they add up."""
     if moved.without_quantity == moved.products:
         return " for one unit of each product (none of them has a quantity)."
-    one = f"; {moved.without_quantity:,} without a quantity count as one piece"
+    uncounted = f"; {moved.without_quantity:,} without a quantity count as one piece"
     return (
         ": the figure of one unit times the yearly quantity, the same before and after"
-        f"{one if moved.without_quantity else ''}."
+        f"{uncounted if moved.without_quantity else ''}."
     )
 
 
-def _count_sentence(codes: list[str], one: str, many: str) -> str:
+def _count_sentence(codes: list[str], singular: str, plural: str) -> str:
     """Such as "2 are new (A-1, A-2). ", with the words for one code or for several; empty without
     codes.
     """
     if not codes:
         return ""
-    return f"{len(codes):,} {one if len(codes) == 1 else many} ({listed(codes, 5)}). "
+    return f"{len(codes):,} {singular if len(codes) == 1 else plural} ({listed(codes, 5)}). "

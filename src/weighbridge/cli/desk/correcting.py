@@ -56,7 +56,7 @@ def correct(
         list[str] | None,
         typer.Option(
             "--set",
-            help="The correction as STEP.VALUE=NEW, such as bill_of_materials.lines.2.material=steel; repeatable.",
+            help="The value to correct and its new value, such as bill_of_materials.lines.2.material=steel; repeatable.",
             metavar="TARGET=VALUE",
         ),
     ] = None,
@@ -157,7 +157,9 @@ def _change(text: str) -> Change:
 
     target, equals, value = text.partition("=")
     if not equals:
-        raise InputError(f"--set {text}: write it as TARGET=VALUE.")
+        raise InputError(
+            f"--set {text}: write it as TARGET=VALUE, such as bill_of_materials.mass_kg=0.4."
+        )
     return read_change(target, _value(value.strip()))
 
 

@@ -121,7 +121,11 @@ def _term_text(term: ExplainedTerm) -> str:
 
 
 def _narrowing_text(each: Narrowing) -> str:
-    then = "" if each.range_factor is None else f" (then ÷ and × {significant(each.range_factor)})"
+    then = (
+        ""
+        if each.range_factor is None
+        else f" (the range is then ÷ and × {significant(each.range_factor)})"
+    )
     return f"{each.what}{then}"
 
 

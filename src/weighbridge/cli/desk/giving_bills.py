@@ -66,7 +66,7 @@ def bills(
     for note in done.notes[:MOST_NOTES]:
         out.print(note, soft_wrap=True)
     if (more := len(done.notes) - MOST_NOTES) > 0:
-        out.print(f"and {counted(more, 'more name')} taken so: --json lists them all")
+        out.print(f"and {counted(more, 'more name')} read as a key: --json lists them all")
     if done.figures or not done.waiting:
         say_figures(done.figures)
     if done.waiting:

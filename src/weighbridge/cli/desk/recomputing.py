@@ -45,7 +45,7 @@ def recompute(
     ] = False,
     changes: Annotated[
         Path | None,
-        typer.Option(help="CSV file to write every figure that moved to.", dir_okay=False),
+        typer.Option(help="CSV file for a list of all figures that changed.", dir_okay=False),
     ] = None,
     factors: FactorsOption = None,
     data_dir: DataDirOption = None,
@@ -103,10 +103,10 @@ def _write(path: Path, done: Sequence[RecomputedProduct]) -> None:
 def _say(summary: RecomputeSummary, *, dry_run: bool) -> None:
     """Print the causes, the total, the largest moves, and products that kept their old figure."""
     would = "would move" if dry_run else "moved"
-    half = "by " if summary.moved == 1 else "half of them by at least "
+    by_how_much = "by " if summary.moved == 1 else "half of them by at least "
     out.print(
         f"Recomputed {counted(summary.products, 'product')} without a call: "
-        f"{counted(summary.moved, 'figure')} {would}, {half}{summary.median_change:.1%}."
+        f"{counted(summary.moved, 'figure')} {would}, {by_how_much}{summary.median_change:.1%}."
         if summary.moved
         else f"Recomputed {counted(summary.products, 'product')} without a call: no figure {would}."
     )

@@ -91,7 +91,7 @@ def _print_done(done: Reviewed, as_json: bool) -> None:
     for sentence in done.left_out[:MOST_NOTES]:
         err.print(sentence, style="yellow", markup=False, soft_wrap=True)
     if (more := len(done.left_out) - MOST_NOTES) > 0:
-        err.print(f"and {counted(more, 'more cell')} of columns that are only shown")
+        err.print(f"and {counted(more, 'more cell')} changed in vain: their columns are read-only")
     if as_json:
         print_json(done.figures)
     else:

@@ -20,6 +20,7 @@ from weighbridge.cli.console import (
 )
 from weighbridge.cli.reading import AS_FOUND, HowToRead, reads_a_catalogue
 from weighbridge.errors import InputError
+from weighbridge.plain_text import counted
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
@@ -234,7 +235,7 @@ def _print_scores(found: Evaluation, folder: Path, asked: AskedAnswers) -> None:
     out.print(shown)
     for name, score in (("median error", median_error), ("within ×2", within_2)):
         low, high = bootstrap(found.judged, score)
-        out.print(f"{name}, if other makers had been sampled (95 %): {low:.0%} to {high:.0%}")
+        out.print(f"{name}, 95 % range over other samples of makers: {low:.0%} to {high:.0%}")
     if guessed := baseline(found.judged):
         out.print(
             "For comparison, weight × median kg CO2e per kg of the sector: median error "
@@ -253,4 +254,6 @@ def _print_left_out(left_out: Mapping[str, str]) -> None:
         shown = reason if code in reason else f"{code}: {reason}"
         out.print(f"  {shown}", markup=False, highlight=False, soft_wrap=True)
     if len(left_out) > REASONS_SHOWN:
-        out.print(f"  and {len(left_out) - REASONS_SHOWN:,} more", highlight=False)
+        out.print(
+            f"  and {counted(len(left_out) - REASONS_SHOWN, 'more product')}", highlight=False
+        )

@@ -124,8 +124,8 @@ def _write_and_report(questionnaire: Questionnaire, folder: Path, as_json: bool)
 def _print_rejected(rejected: Sequence[RejectedRow]) -> None:
     """Print the first few rejected rows with their reasons, and how many more there are."""
     if rejected:
-        said = counted(len(rejected), "row")
-        out.print(f"{said} rejected: no question is written for them", highlight=False)
+        rows = counted(len(rejected), "row")
+        out.print(f"{rows} rejected: no question was written for them", highlight=False)
     for one in rejected[:REFUSALS_SHOWN]:
         code = f" ({one.code})" if one.code else ""
         out.print(

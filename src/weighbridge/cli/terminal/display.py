@@ -114,7 +114,7 @@ def waiting(progress: Progress, held: Held | None) -> str:
     if progress.batch_wait_s is not None:
         return f"next batch in {duration(progress.batch_wait_s)}"
     if held is not None:
-        return f"held by the {held.limit}, {duration(max(held.left_s, 1))}"
+        return f"waiting for the {held.limit}, {duration(max(held.left_s, 1))}"
     return batch_words(progress.status.batches, progress.status.as_of)
 
 

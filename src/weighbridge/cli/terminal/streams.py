@@ -153,8 +153,8 @@ class BackgroundStream(io.TextIOBase):
         """Queue a line that says how many lines were dropped, if any were."""
         if self._dropped_lines:
             lines, self._dropped_lines = self._dropped_lines, 0
-            said = counted(lines, "line")
-            self._append(f"… {said} left out: the terminal was too slow to show everything\n")
+            dropped = counted(lines, "line")
+            self._append(f"… {dropped} left out: the terminal was too slow to show everything\n")
 
     def _write_queued(self) -> None:
         """Write what is queued, in order; after a failed write, empty the queue and end."""
