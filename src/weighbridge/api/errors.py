@@ -97,7 +97,7 @@ PROBLEMS: Final[Mapping[type[errors.WeighbridgeError], ProblemType]] = {
     FactorsRefused: ProblemType(422, "factors-refused", "The factors cannot be used"),
     InvalidConfig: ProblemType(422, "invalid-config", "The configuration was not changed"),
     errors.NotFound: ProblemType(404, "not-found", "Not found"),
-    errors.Conflict: ProblemType(409, "conflict", "The request does not fit the current state"),
+    errors.Conflict: ProblemType(409, "conflict", "The request does not fit what is stored"),
     errors.ProviderError: ProblemType(502, "provider", "The provider failed", _PROVIDER),
     errors.ProviderUnreachable: ProblemType(
         502, "provider-unreachable", "Provider unreachable", _PROVIDER

@@ -182,7 +182,7 @@ def test_what_is_not_counted_is_refused_and_what_is_said_to_count_does(
     assert bool(dropped) == bool(reason)
     if reason is None:
         return
-    said = re.search(r"at most ([\d.e+-]+),", reason.partition("Give ")[2])
+    said = re.search(r"at most ([\d.e+-]+)[ ,]", reason.partition("Give ")[2])
     assert said, reason
     if (most := float(said[1])) > 0:
         fitting = with_attributes(lines, **{factor.attribute: most})

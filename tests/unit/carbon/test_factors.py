@@ -81,7 +81,7 @@ def test_an_invalid_material_is_refused(broken: object, complaint: str) -> None:
         (process("mould", math.nan), "must be 0 or more"),
         (process("mould", 0.0), "not all 0"),
         (process("mould", families=frozenset({"cheese"})), r"families \['cheese'\]"),
-        (process("mould", families=frozenset()), "families listed"),
+        (process("mould", families=frozenset()), "it lists no families"),
         (dataclasses.replace(MOULD, range_low=1.1), "1.0 is not between"),
         (dataclasses.replace(MOULD, range_low=0.0), "range_low must be above 0"),
     ],
@@ -97,7 +97,7 @@ def test_duplicate_keys_are_refused() -> None:
 
 
 def test_a_table_without_a_world_average_is_refused() -> None:
-    with pytest.raises(FactorTableInvalid, match="no world average electricity"):
+    with pytest.raises(FactorTableInvalid, match="no factor for world average electricity"):
         FactorTable.of("test", [RESIN], [], [grid("DE", 0.4)], HEAT)
 
 

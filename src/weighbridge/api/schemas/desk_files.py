@@ -55,8 +55,8 @@ class FactorsView(Schema):
         description="The upload in use; null if none is in use."
     )
     replaced: list[str] = Field(
-        description="Factors of the server's settings that the upload replaces: kind and key.",
+        description="Factors that the server would use without the upload and that it replaces, each as kind and key.",
         examples=[["material steel_bar"]],
     )
-    added: list[str] = Field(description="Factors that the upload adds: kind and key.")
+    added: list[str] = Field(description="Factors that the upload adds, each as kind and key.")
     uploads: list[FactorUploadView] = Field(description="The latest uploads, newest first.")
