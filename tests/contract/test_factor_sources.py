@@ -278,7 +278,7 @@ def test_error_names_file_row_and_column_of_a_bad_cell(
     [
         ("includes_forming", "ja", "'ja' must be one of no, yes"),
         ("technological_quality", "4", "'4' must be one of 1, 2, 3"),
-        ("includes_processes", "steel_dancing", "there are no processes steel_dancing"),
+        ("includes_processes", "steel_dancing", "no process has the key steel_dancing"),
     ],
 )
 def test_error_names_a_bad_optional_cell(

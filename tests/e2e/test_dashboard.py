@@ -334,7 +334,7 @@ def test_a_process_is_corrected_by_its_name_and_an_attribute_that_would_not_coun
     assert earlier[:1].isupper()  # its name, not its key
     processes.fill("")
     page.get_by_role("button", name="Correct", exact=True).click()
-    expect(page.locator(".flash")).to_contain_text("Corrected. The figure moved")
+    expect(page.locator(".flash")).to_contain_text("Corrected. The footprint changed")
     expect(page.locator(".corrections")).to_contain_text(f"{earlier} → nothing")
     page.get_by_role("button", name="Take back").click()
     expect(figure).to_have_text(before)
@@ -359,7 +359,7 @@ def test_country_and_energy_of_a_process_are_corrected_on_the_page(page: Page) -
     electricity.fill("900")
     page.get_by_label("Country where part 1 is worked").fill("Poland")
     page.get_by_role("button", name="Correct", exact=True).click()
-    expect(page.locator(".flash")).to_contain_text("Corrected. The figure moved")
+    expect(page.locator(".flash")).to_contain_text("Corrected. The footprint changed")
     expect(page.get_by_label("Country where part 1 is worked")).to_have_value("PL")
     assert violations(page) == []
     take_back = page.get_by_role("button", name="Take back")
@@ -490,7 +490,7 @@ def test_own_factors_are_uploaded_from_the_settings_and_taken_back(
     assert violations(page) == []
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Take back").click()
-    expect(page.locator(".flash")).to_contain_text("ours.csv is taken back")
+    expect(page.locator(".flash")).to_contain_text("ours.csv are taken back")
     expect(page.get_by_text("the factors that come with Weighbridge are used")).to_be_visible()
     assert violations(page) == []
 

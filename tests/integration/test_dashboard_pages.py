@@ -168,7 +168,7 @@ async def test_answers_are_corrected_in_place_and_the_figure_moves_without_a_cal
     done = await _edit(client, {MASS: "0.7", MATERIAL: "recycled aluminium"}, reason="the drawing")
     assert (done.status_code, done.headers["location"]) == (303, f"{BOTTLE_PAGE}#answers")
     page = (await client.http.get(BOTTLE_PAGE)).text
-    assert "The figure moved from" in page
+    assert "The footprint changed from" in page
     assert ": the drawing" in page
     assert 'value="Aluminium, secondary ingot"' in page
     assert "Take back" in page
@@ -454,7 +454,7 @@ async def test_factors_that_do_not_fit_are_said_and_can_be_taken_back(client: Ap
     done = await client.http.post("/settings/factors/take-back")
     assert done.status_code == 303
     page = (await client.http.get("/settings/factors")).text
-    assert "old.csv is taken back" in page
+    assert "old.csv are taken back" in page
     assert "do not fit this version" not in page
     actions = [one["action"] for one in (await client.get("/api/audit"))["entries"]]
     assert actions.count("took factors back") == 1

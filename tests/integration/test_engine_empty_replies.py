@@ -89,7 +89,7 @@ async def test_a_provider_that_answers_with_nothing_stops_the_queue_after_some_m
         await running.add_many(60)
         running.wire.twist = twist
         await running.start()
-        await _assert_stopped_without_failures(running, "empty, and paid for")
+        await _assert_stopped_without_failures(running, "empty, and was billed")
         assert await running.value("SELECT count(*) FROM calls") < 60
         assert await running.value("SELECT sum(cost_usd) > 0 AND bool_and(price_known) FROM calls")
         await _assert_costs_agree(running)

@@ -195,7 +195,7 @@ async def test_the_second_of_two_equal_codes_is_rejected_with_the_row_of_the_fir
         (4, "code", None),
         (5, "code", "A"),
     ]
-    assert 'row 1 has the code "A" too' in result.rejected[0].reason
+    assert 'row 1 has the same code "A"' in result.rejected[0].reason
     assert (await stored(connection))["name"] == "Chair"
 
 

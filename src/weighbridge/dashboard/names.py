@@ -17,7 +17,7 @@ _KEY: Final = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
 _CAPITAL: Final = re.compile(r"(?<=[a-z])[A-Z]")
 CAUSES: Final = {
     "AnswerTruncated": "The answer was cut off",
-    "AnswerMalformed": "The answer was not in the form asked for",
+    "AnswerMalformed": "The answer had the wrong format",
     "WrongProducts": "The answer mixed products up",
     "ImplausibleAnswer": "The answer contradicts the product",
     "RequestRefused": "The provider refused the request",

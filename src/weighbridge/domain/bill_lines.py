@@ -29,7 +29,7 @@ def line_number(path: Path, bill: BillOfMaterials) -> int | None:
     numbers = {str(number): number for number in range(1, len(bill.lines) + 1)}
     if path[1] not in numbers:
         raise ImplausibleAnswer(
-            f"there is no line {path[1]}; the bill has {counted(len(bill.lines), 'line')}."
+            f"there is no line {path[1]}; the bill of materials has {counted(len(bill.lines), 'line')}."
         )
     return numbers[path[1]]
 
@@ -71,8 +71,8 @@ def relocated(path: Path, anchor: str | None, bill: BillOfMaterials) -> Path:
     if len(found) != 1:
         of_part = f" ({part})" if part else ""
         raise ImplausibleAnswer(
-            f"line {path[1]} was {material}{of_part}; the bill no longer has a single line of this "
-            "material."
+            f"line {path[1]} was {material}{of_part}; the bill of materials now has "
+            f"{len(found) or 'no'} such lines."
         )
     return (path[0], str(found[0]), *path[2:])
 

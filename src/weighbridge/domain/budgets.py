@@ -15,7 +15,7 @@ CATALOGUE: Final = "catalogue "
 """
 PERIODS: Final = (DAY, MONTH)
 """Names of the caps that begin anew: with each day, with each month."""
-USED_UP: Final = "The budget of"
+THE_BUDGET_OF: Final = "The budget of"
 """First words of every pausedReason that says that a budget is used up."""
 
 
@@ -65,4 +65,4 @@ def begin_of(name: str, now: datetime) -> datetime:
 
 def is_budget_reason(reason: str) -> bool:
     """Whether the queue is paused for this reason because a budget is used up."""
-    return reason.startswith(USED_UP)
+    return reason.startswith(THE_BUDGET_OF)

@@ -106,10 +106,10 @@ class Correction:
         why = f" ({self.reason})" if self.reason else ""
         return f" by {self.made_by} on {self.made_at:%Y-%m-%d}{why}"
 
-    def _said(self, what: str, names: Mapping[str, str]) -> str:
+    def _said(self, value_name: str, names: Mapping[str, str]) -> str:
         before, after = _in_words(self.before, names), _in_words(self.after, names)
-        moved = f"from {before} to {after}" if before != after else f"stays {after}"
-        return f"{what} {moved}{self.byline}"
+        change = f"from {before} to {after}" if before != after else f"stays {after}"
+        return f"{value_name} {change}{self.byline}"
 
 
 def is_about_correction(note: str) -> bool:

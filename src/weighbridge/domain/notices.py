@@ -129,9 +129,7 @@ def message_of(
         case NoticeKind.FINISHED:
             line = f"Finished: {counted(said['completed'], 'product')} completed, {said['failed']:,} failed"
             line += " (answers of the simulator)." if simulated else "."
-            remedy = (
-                " The page Failures of the dashboard says why; weighbridge reset-failed retries."
-            )
+            remedy = " The page Failures of the dashboard says why; `weighbridge reset-failed` retries them."
             return line + (remedy if said["failed"] else "")
         case NoticeKind.BUDGET_REACHED:
             return f"Budget reached: {reason}"

@@ -90,7 +90,7 @@ class DataQuality:
         return (self.technological + self.geographical + self.temporal) / 3
 
 
-_IN_PART: Final = "answered with "
+_ANSWERED_WITH: Final = "answered with "
 """First words of the reason that `shown_in_part_reason` gives; such a reason is recognised by them.
 """
 
@@ -100,12 +100,12 @@ def shown_in_part_reason(pictures: int, missing: Sequence[str]) -> str:
     `missing` has the reason for each of the others.
     """
     reasons = "; ".join(dict.fromkeys(missing))
-    return f"{_IN_PART}{pictures - len(missing)} of {pictures} pictures: {reasons}"
+    return f"{_ANSWERED_WITH}{pictures - len(missing)} of {pictures} pictures: {reasons}"
 
 
 def picture_note(without_picture: str) -> str:
     """What a footprint's notes say of pictures that the model did not see."""
-    if without_picture.startswith(_IN_PART):
+    if without_picture.startswith(_ANSWERED_WITH):
         return without_picture
     return f"answered from the text alone, without the picture: {without_picture}"
 

@@ -73,7 +73,7 @@ def with_supplier_figure(footprint: Footprint, facts: ProductFacts) -> Footprint
         return replace(footprint, notes=(f"{said} does not count: {reason}", *footprint.notes))
     notes = [f"primary data: {said}{_compared_with_estimate(figure)}"]
     if boundary is None:
-        notes.append("its boundary is not stated: taken as cradle-to-gate")
+        notes.append("the supplier's figure states no boundary: taken as cradle-to-gate")
     return with_supplier_route(
         replace(
             footprint,
@@ -97,8 +97,8 @@ def _reason_against(figure: SupplierFigure, boundary: FootprintBoundary | None) 
         if apart > BEYOND_BELIEF:
             side = "above" if figure_kg_co2e > estimate_kg_co2e else "below"
             return (
-                f"it is ×{significant(apart)} {side} the estimate of {significant(estimate_kg_co2e)} kg CO2e. "
-                "Check its unit, and that it is of one piece"
+                f"it is {side} the estimate of {significant(estimate_kg_co2e)} kg CO2e by a factor of "
+                f"{significant(apart)}. Check its unit, and whether it is for one piece"
             )
     return ""
 
@@ -111,7 +111,10 @@ def _compared_with_estimate(figure: SupplierFigure) -> str:
     apart = max(figure_kg_co2e, estimate_kg_co2e) / min(figure_kg_co2e, estimate_kg_co2e)
     if apart <= _AGREES_WITHIN:
         return f"; the estimate of {significant(estimate_kg_co2e)} kg CO2e agrees"
-    return f", ×{significant(apart)} from the estimate of {significant(estimate_kg_co2e)} kg CO2e"
+    return (
+        f"; it differs from the estimate of {significant(estimate_kg_co2e)} kg CO2e by a factor of "
+        f"{significant(apart)}"
+    )
 
 
 def with_supplier_route(footprint: Footprint) -> Footprint:

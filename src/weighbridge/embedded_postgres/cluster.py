@@ -27,8 +27,7 @@ ROLE: Final = "weighbridge"
 DATABASE: Final = "postgres"
 SECRET_FILE: Final = "weighbridge.secret"  # noqa: S105 - its name
 _PG_HBA: Final = (
-    "# Written by Weighbridge at every start. One role, one way in; everybody else is turned "
-    "away.\n"
+    "# Written by Weighbridge at every start. Only its own role can connect, in this one way.\n"
     + (
         f"host all {ROLE} 127.0.0.1/32 scram-sha-256\n"
         if sys.platform == "win32"
@@ -125,7 +124,7 @@ def as_superuser(
     )
     if done.returncode != 0:
         raise DatabaseUnavailable(
-            f"The database in {pgdata} cannot be prepared: {failure_reasons(done.stdout)}. Read the log beside it, or choose another folder with WEIGHBRIDGE_DATA_DIR."
+            f"The database in {pgdata} cannot be prepared: {failure_reasons(done.stdout)}. Check free disk space and permissions, or choose another folder with WEIGHBRIDGE_DATA_DIR."
         )
 
 
@@ -164,8 +163,8 @@ def _check_version(pgdata: Path) -> None:
     version = read_text(pgdata / "PG_VERSION").strip()
     if version != str(MAJOR):
         raise DatabaseUnavailable(
-            f"{pgdata} was made by PostgreSQL {version or 'of no known version'}, and this "
-            f"Weighbridge brings {MAJOR}. Move the folder away, or choose another one with "
+            f"{pgdata} was made by PostgreSQL {version or '(unknown version)'}, but this "
+            f"Weighbridge runs PostgreSQL {MAJOR}. Move the folder away, or choose another one with "
             "WEIGHBRIDGE_DATA_DIR."
         )
 

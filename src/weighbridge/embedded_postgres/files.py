@@ -45,7 +45,7 @@ def _open_existing(path: Path, owner: OsAccount | None) -> int:
     if not stat.S_ISREG(status.st_mode):
         said = f"{path} is no regular file; delete it"
     elif sys.platform != "win32" and status.st_uid not in _may_own(owner):
-        said = f"{path} belongs to another user (number {status.st_uid}); delete it"
+        said = f"{path} belongs to another user (uid {status.st_uid}); delete it"
     else:
         return descriptor
     os.close(descriptor)

@@ -84,8 +84,8 @@ def held(path: Path, owner: OsAccount | None, limit_s: float) -> Iterator[None]:
         if not wait_until(lock.try_to_hold, limit_s):
             raise DatabaseUnavailable(
                 "Another Weighbridge has been starting or stopping the PostgreSQL in "
-                f"{path.parent} for {limit_s:.0f} s. Look whether it is stopped (Ctrl-Z) or hangs, "
-                "end it, and try again."
+                f"{path.parent} for {limit_s:.0f} s. If that process is suspended (Ctrl-Z) or "
+                "hangs, end it; then try again."
             )
         yield
     finally:

@@ -147,7 +147,7 @@ def refuse_unnamed(account: OsAccount | None) -> None:
         pwd.getpwuid(uid)
     except KeyError:
         raise DatabaseUnavailable(
-            f"User number {uid} has no name on this machine (in /etc/passwd), and PostgreSQL "
+            f"User ID {uid} has no name on this machine (in /etc/passwd), and PostgreSQL "
             "cannot create a database for such a user. Run Weighbridge as a user with a name, or set "
             "WEIGHBRIDGE_DATABASE_URL to a server of your own."
         ) from None

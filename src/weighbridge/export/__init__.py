@@ -107,7 +107,9 @@ def checked_format(name: str) -> str:
         _company()  # raises, and says which setting is missing
         return wanted
     known = ", ".join((*WRITERS, *_EXCHANGED))
-    raise UnsupportedFormat(f"Results cannot be written as {name!r}. Choose one of: {known}.")
+    raise UnsupportedFormat(
+        f"Results cannot be written in the format {name!r}. Choose one of: {known}."
+    )
 
 
 def open_writer(format_name: str, path: Path, fields: Fields, extras: Extras = NO_EXTRAS) -> Writer:

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 SPEC_VERSION_2: Final = "2.3.0"
 _NOT_CLASSIFIED: Final = "not classified"
 _CAVEAT: Final = (
-    "The declared unit is a kilogram, because this version knows no pieces: unitaryProductAmount is "
-    "the mass of one. The biogenic carbon content is not determined either."
+    "The declared unit is a kilogram, because PACT 2 has no unit for pieces: unitaryProductAmount is "
+    "the mass of one piece. The biogenic carbon content is not determined either."
 )
 
 

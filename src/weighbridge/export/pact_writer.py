@@ -177,9 +177,11 @@ def comment_of(row: ResultRow) -> str:
     ]
     made_up = []
     if marks and row.primary_data:
-        made_up = [f"{' AND '.join(marks)} ANSWERS: about the product, not about the figure."]
+        made_up = [
+            f"{' AND '.join(marks)} ANSWERS about the product; the supplier's figure is not affected."
+        ]
     elif marks:
-        made_up = [f"{' AND '.join(marks)} ANSWERS: not a figure to rely on."]
+        made_up = [f"{' AND '.join(marks)} ANSWERS: do not rely on this figure."]
     method = row.provenance and f"Method {row.provenance.method}, factors {row.provenance.factors}."
     low, high = (significant(end or 0.0, 3) for end in (row.low_kg_co2e, row.high_kg_co2e))
     interval = f"95 % range: {low} to {high} kg CO2e."

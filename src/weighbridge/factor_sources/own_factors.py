@@ -139,10 +139,10 @@ class OwnFactors(FactorSource):
         ):
             raise FactorTableInvalid(
                 f"{self._file.name}: with this file the model would have {len(materials):,} "
-                f"materials and {len(processes):,} processes to choose from. A question has room "
-                f"for {MOST_OFFERED:,} of both together, and for {MOST_CHARACTERS:,} characters of "
+                f"materials and {len(processes):,} processes to choose from. It can be offered at "
+                f"most {MOST_OFFERED:,} of both together, with {MOST_CHARACTERS:,} characters of "
                 "material keys. Remove rows that your products do not need, or mark them as "
-                "retired: corrections can still name these."
+                "retired: corrections can still use retired ones."
             )
 
 
@@ -177,7 +177,7 @@ def _add_material(row: Row, own: dict[str, MaterialFactor], base: FactorTable) -
         )
     factor = material_factor(row)
     if unknown := sorted(factor.included_processes - base.processes.keys()):
-        raise row.error("includes_processes", f"there are no processes {', '.join(unknown)}.")
+        raise row.error("includes_processes", f"no process has the key {', '.join(unknown)}.")
     families = {material.family for material in base.materials.values()}
     if factor.family not in families:
         known_ones = ", ".join(sorted(families))
@@ -201,11 +201,11 @@ def _add_process(row: Row, own: dict[str, ProcessFactor], base: FactorTable) -> 
     factor = process_factor(row)
     families = {material.family for material in base.materials.values()}
     if unknown := sorted(factor.families - families):
-        raise row.error("families", f"no material is of the families {', '.join(unknown)}.")
+        raise row.error("families", f"no material belongs to the family {', '.join(unknown)}.")
     if not factor.families:
         raise row.error("families", "a value is missing.")
     if not factor.range_low <= 1 <= factor.range_high:
-        raise row.error("range_low", "range_low to range_high must include 1.")
+        raise row.error("range_low", "range_low must be at most 1, and range_high at least 1.")
     own[_unused_key(row, own)] = factor
 
 

@@ -230,7 +230,10 @@ def process_factor(row: Row) -> ProcessFactor:
     """The factor in a row of a processes file."""
     yield_fraction = row.positive("yield_fraction")
     if yield_fraction > 1:
-        raise row.error("yield_fraction", f"{yield_fraction} is above 1: more out than in.")
+        raise row.error(
+            "yield_fraction",
+            f"{yield_fraction} is above 1: the process would put out more than goes in.",
+        )
     return ProcessFactor(
         key=row.text("key"),
         name=row.text("name"),

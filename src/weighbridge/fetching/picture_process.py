@@ -70,11 +70,13 @@ def re_encode(data: bytes, bounds: Bounds) -> tuple[int, int, bytes]:
         out = io.BytesIO()
         small.save(out, "JPEG", quality=JPEG_QUALITY)
     except UnidentifiedImageError:
-        raise NoPicture("what came is not a JPEG, PNG, WebP or GIF picture") from None
+        raise NoPicture("the file at its address is not a JPEG, PNG, WebP or GIF picture") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise NoPicture(_too_large()) from None
     except MemoryError:
-        raise NoPicture("decoding the picture takes too much memory") from None
+        raise NoPicture(
+            "decoding the picture takes too much memory; use a smaller version"
+        ) from None
     except DAMAGE_ERRORS as error:
         raise NoPicture(f"the picture is damaged ({error})") from None
     return *small.size, out.getvalue()

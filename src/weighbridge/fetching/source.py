@@ -165,13 +165,14 @@ class _Hosts:
         failures, slow_s, last_s = self._troubles.get(host, _Trouble())
         if failures >= DEAD_AFTER and now_s - last_s < DEAD_FOR_S:
             raise PictureUnreachable(
-                f"{host} did not answer {failures} times in a row, so it is not asked for now",
+                f"{host} did not answer {failures} times in a row; its pictures are skipped for "
+                f"{DEAD_FOR_S:.0f} s",
                 is_final=True,
             )
         if slow_s >= MOST_SLOW_S and now_s - last_s < TOO_SLOW_FOR_S:
             raise PictureUnreachable(
-                f"{host} is too slow: its last pictures took {slow_s / 60:.0f} minutes together, "
-                "so it is not asked for now",
+                f"{host} is too slow: its last pictures took {slow_s / 60:.0f} minutes in total; its "
+                f"pictures are skipped for {TOO_SLOW_FOR_S / 60:.0f} minutes",
                 is_final=True,
             )
 

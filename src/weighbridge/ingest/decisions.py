@@ -60,9 +60,11 @@ class Doubt:
     @property
     def message(self) -> str:
         """The question and the options that answer it, for an error message."""
-        ways = " or ".join(f"--{self.option} {one} ({what})" for one, what in self.options.items())
+        answers = " or ".join(
+            f"--{self.option} {one} ({meaning})" for one, meaning in self.options.items()
+        )
         return (
-            f"{self.question} Say which it is: {ways}; in an upload, set the field {self.option}. "
+            f"{self.question} Say which it is: {answers}; in an upload, set the field {self.option}. "
             "Nothing was stored."
         )
 

@@ -82,4 +82,4 @@ class Repeats:
 def _repeat_reason(code: str, first: int, other_sheet: str | None) -> str:
     """Why the row is rejected; `other_sheet` is the sheet of row `first` if it is not this one."""
     where = f" of sheet {quote(other_sheet)}" if other_sheet else ""
-    return f"row {first}{where} has the code {quote(code)} too and was taken instead; give each product a code of its own"
+    return f"row {first}{where} has the same code {quote(code)} and is kept; give each product a code of its own"

@@ -240,7 +240,7 @@ def _column_uses(head: Head) -> tuple[ColumnUse, ...]:
         if rest is not None and columns.units[name].name in MINOR_UNITS:
             why = (
                 f"added to the weights in {columns.shown_header(name)}; if both columns state the "
-                f'same weight: --map "{name}={columns.headers[rest]}"'
+                f'same weight, use --map "{name}={columns.headers[rest]}"'
             )
             unit = MINOR_UNITS[columns.units[name].name][0]
             uses.append(ColumnUse(columns.headers[rest], name, why, 0, (), unit))

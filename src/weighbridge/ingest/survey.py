@@ -222,7 +222,11 @@ class Survey:
             count = max(evidence.points, evidence.commas)
             return evidence.sign, f"{counted(count, 'cell')} can be read in no other way", None
         if clear:
-            return None, "both signs occur: only cells that can be read in one way are taken", None
+            return (
+                None,
+                "decimal points and decimal commas both occur: cells that can be read in two ways are left out",
+                None,
+            )
         if not evidence.doubtful:
             return ".", "stored as numbers" if column.stored else "no number has decimals", None
         others = sum((one.evidence for one in self._columns.values()), SignEvidence())
@@ -233,7 +237,7 @@ class Survey:
         if by_form and not column.stored:
             return *by_form, None
         if evidence.doubtful < 2 or evidence.doubtful < 0.05 * evidence.filled:
-            return None, "in doubt for a few cells, which are left out", None
+            return None, "in doubt: the few cells that can be read in two ways are left out", None
         return None, "in doubt", self._doubt_about_decimal(name, column)
 
     def _sign_by_file_form(self, evidence: SignEvidence) -> tuple[DecimalSign, str] | None:
@@ -268,7 +272,7 @@ class Survey:
             name,
             header,
             f"Column {quote(header)}: {quote(digits)} can mean {digits.replace(sign, '.')} or "
-            f"{digits.replace(sign, '')}, and no cell of the {column.evidence.doubtful:,} like it "
+            f"{digits.replace(sign, '')}, and none of the {column.evidence.doubtful:,} such cells "
             "shows which.",
             "decimal",
             {"point": "the point is the decimal sign", "comma": "the comma is the decimal sign"},
@@ -297,16 +301,16 @@ class Survey:
         if named > column.bare:
             if len(column.units) == 1:
                 unit = next(one for one in UNIT_NAMES.values() if one.name in column.units)
-                of_all = f"all {named:,} cells that name a unit name this one"
+                of_all = f"all {named:,} cells with a unit have this one"
                 return (
                     unit,
-                    of_all if named > 1 else "the one cell that names a unit names it",
+                    of_all if named > 1 else "the only cell with a unit has this one",
                     None,
                 )
             return (
-                (None, "each cell names its own; cells without one are left out", None)
+                (None, "each cell names its unit; cells without a unit are left out", None)
                 if column.bare
-                else (KILOGRAM, "each cell names its own", None)
+                else (KILOGRAM, "each cell names its unit", None)
             )
         if not column.bare:
             return KILOGRAM, "", None
@@ -330,7 +334,7 @@ class Survey:
         middle = median(numbers) if numbers else 0.0
         size = f"half of them {middle:,.0f} or more"
         if stated:
-            signs = f"names or descriptions speak for grams: {stated.example}"
+            signs = f"names or descriptions suggest grams: {stated.example}"
         elif middle >= _HEAVY_KG:
             signs = size
         elif _is_all_whole(column, numbers) and middle >= _HEAVY_WHOLE_KG:
@@ -354,7 +358,7 @@ class Survey:
         )
 
 
-_ASSUMED: Final = "assumed: neither the header nor the cells name one"
+_ASSUMED: Final = "assumed: neither the header nor the cells name a unit"
 
 
 def _is_all_whole(column: _NumberColumn, numbers: list[float]) -> bool:

@@ -264,7 +264,7 @@ def _after_timeouts(
         return MoreTime()
     times = "once" if attempt == 0 else f"{attempt + 1} times"
     return GiveUp(
-        f"{str(error).rstrip('.')}. This happened {times} for this product alone, at last with "
+        f"{str(error).rstrip('.')}. This happened {times} for this product alone, the last time with "
         f"{TIME_FACTOR:.0f} times the time limit. Raise WEIGHBRIDGE_CALL_TIMEOUT_S, or use a "
         "faster server or a smaller model."
     )
@@ -285,7 +285,7 @@ def _why_too_large(refused: RefusalHistory, *, in_company: bool) -> str | None:
         and refused.largest_passed_tokens < refused.tokens
     ):
         why = (
-            f"the provider refused it {refused.times} times in a row, while "
+            f"the provider refused this call {refused.times} times in a row, while "
             f"{counted(refused.passed, 'smaller call')} succeeded, the largest of "
             f"{refused.largest_passed_tokens:,} tokens"
         )

@@ -49,7 +49,9 @@ class WebhookCarrier:
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
             raise NotDelivered(f"{self._host}: {type(error).__name__}") from None
         if status == GONE:
-            raise NotDelivered(f"{self._host} answers 410 Gone: it wants no more", for_good=True)
+            raise NotDelivered(
+                f"{self._host} answers 410 Gone: it wants no more notices", for_good=True
+            )
         if 300 <= status < 400:
             raise NotDelivered(
                 f"{self._host} answers {status}: redirects are not followed; set the final address"

@@ -216,7 +216,7 @@ def test_a_suppliers_figure_is_primary_data_whoever_answered(as_document: Any, m
     answers = {"classification": replace(given, **changed)}
     marked = replace(row, provenance=replace(row.provenance, answers=answers))
     estimate = as_document(marked, company(), row.completed_at)
-    assert "not a figure to rely on" in estimate["comment"]
+    assert "do not rely on this figure" in estimate["comment"]
     assert "split into fossil, land and biogenic emissions is unknown" in estimate["comment"]
     own = replace(marked, primary_data="supplier's figure")
     stated = as_document(own, company(), row.completed_at)

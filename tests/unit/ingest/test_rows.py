@@ -225,7 +225,7 @@ def test_a_code_that_comes_again_is_rejected_with_the_row_of_the_first() -> None
     products, rejected = check(GOOD, LAST, GOOD | {"name": "Stool"})
     assert [product.name for product in products] == ["Chair", "Chair"]
     assert [(row.row, row.field) for row in rejected] == [(3, "code")]
-    assert 'row 1 has the code "A-1" too' in rejected[0].reason
+    assert 'row 1 has the same code "A-1"' in rejected[0].reason
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_numbers_that_the_names_repeat_have_their_unit(
 def test_one_name_that_speaks_for_grams_makes_a_question(
     tmp_path: Path, rows: list[tuple[str, str]]
 ) -> None:
-    with pytest.raises(AmbiguousColumn, match="speak for grams"):
+    with pytest.raises(AmbiguousColumn, match="suggest grams"):
         read_text(tmp_path, named(rows))
 
 

@@ -47,7 +47,7 @@ async def test_a_receiver_with_the_library_of_the_convention_accepts_the_signatu
     [
         (500, "127.0.0.1 answers 500", False),
         (404, "127.0.0.1 answers 404", False),
-        (410, "127.0.0.1 answers 410 Gone: it wants no more", True),
+        (410, "127.0.0.1 answers 410 Gone: it wants no more notices", True),
     ],
 )
 async def test_everything_but_success_is_no_arrival(status: int, said: str, for_good: bool) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.clocks import BEGINNING
 from weighbridge.domain.batches import BatchesInFlight
-from weighbridge.domain.budgets import USED_UP
+from weighbridge.domain.budgets import THE_BUDGET_OF
 from weighbridge.domain.calls import Cost
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.limits.limiter import Limits
@@ -119,7 +119,7 @@ def test_a_long_reason_is_a_headline_and_what_to_do() -> None:
 
 
 def test_a_pause_says_what_ends_it() -> None:
-    over_budget = replace(STATE, paused_reason=f"{USED_UP} $5.00 for a day is used up.")
+    over_budget = replace(STATE, paused_reason=f"{THE_BUDGET_OF} $5.00 for a day is used up.")
     remedies = {
         outlook(replace(_look(1), state=state), products_per_hour=0, live_workers=1).remedy
         for state in (PAUSED, over_budget)

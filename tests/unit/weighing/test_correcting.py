@@ -266,7 +266,7 @@ def test_a_line_in_another_place_is_the_same_line_for_the_next_correction() -> N
         ("bill_of_materials.lines.1.mass_kg", "250 g", "Write it with a point and without a unit"),
         ("bill_of_materials.mass_kg", "0,5 kg", "with a point and without a unit"),
         ("manufacturing.lines.1", "injection_moulding", 'such as ["injection_moulding"]'),
-        ("bill_of_materials.lines.9.material", "steel", "the bill has 2 lines."),
+        ("bill_of_materials.lines.9.material", "steel", "the bill of materials has 2 lines."),
     ],
 )
 def test_a_refusal_says_what_to_do(target: str, value: Any, said: str) -> None:

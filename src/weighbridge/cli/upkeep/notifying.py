@@ -28,7 +28,11 @@ def register(app: typer.Typer) -> None:
 
 def notices(
     test: Annotated[
-        bool, typer.Option("--test", help="Send a test notice to the webhook and the command now.")
+        bool,
+        typer.Option(
+            "--test",
+            help="Send a test notice now, to the webhook and the notify command that are set.",
+        ),
     ] = False,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,

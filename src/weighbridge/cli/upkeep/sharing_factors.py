@@ -98,7 +98,7 @@ def _print_state(found: FactorsState) -> None:
     else:
         out.print(
             f"{counted(len(found.replaced), 'factor')} replaced, {len(found.added):,} added. "
-            "`weighbridge recompute --dry-run` says what that changes."
+            "`weighbridge recompute --dry-run` shows which footprints that changes."
         )
     if not found.uploads:
         return

@@ -145,6 +145,8 @@ def _outcome_message(figures: list[CorrectedFigure], done: str = "Corrected.") -
         return "Nothing was changed."
     before, after = figures[0].before_kg_co2e, figures[0].after_kg_co2e
     if before != after:
-        return " ".join((f"{done} The figure moved {moved(before, after)}.", *figures[0].notes))
-    same = f"{done} The figure is the same: {kilograms(after)} CO2e."
+        return " ".join(
+            (f"{done} The footprint changed {moved(before, after)}.", *figures[0].notes)
+        )
+    same = f"{done} The footprint is unchanged: {kilograms(after)} CO2e."
     return " ".join((same, *figures[0].notes))

@@ -62,8 +62,11 @@ async def end_factors(dashboard: Pages, visitor: Visitor) -> Response:
         ended = await take_factors_back(dashboard.server.database, visitor.name)
     except Conflict:
         return redirect("/settings/factors", "Nothing was changed: no factors are uploaded.")
-    said = f"{ended.name} is taken back. Figures stay as they are until somebody recomputes them."
-    return redirect("/settings/factors", said)
+    message = (
+        f"The factors of {ended.name} are taken back. Footprints stay as they are until they are "
+        "recomputed."
+    )
+    return redirect("/settings/factors", message)
 
 
 def _own_factors(state: FactorsState, table: FactorTable) -> list[OwnFactor]:

@@ -70,7 +70,7 @@ async def correct(code: str, request: Request, dashboard: Pages, visitor: Visito
     if not changed:
         return redirect(product_url(code), "Nothing was changed.")
     note_action(request, CORRECTED, code, changed)
-    return redirect(product_url(code), "Corrected. The product is weighed again.")
+    return redirect(product_url(code), "Corrected. The product is processed again.")
 
 
 @router.post("/products/{code:code}/act")

@@ -30,25 +30,25 @@ router = APIRouter(include_in_schema=False)
 MEANINGS: Final = {
     "pacing": (
         "Pacing",
-        "Batch: a batch, a wait, the next batch. Continuous: as fast as the limits allow.",
+        "Batch: one batch at a time, with a delay after each. Continuous: as fast as the limits allow.",
     ),
     "batchSize": ("Batch size", "How many products a batch takes."),
     "batchDelayMs": ("Delay between batches (s)", "How long the queue waits after a batch."),
     "maxConcurrentRequests": (
         "Calls at once",
-        "How many calls may be in flight, over all workers.",
+        "How many calls to the provider may run at the same time, over all workers.",
     ),
     "requestsPerMinute": (
         "Requests a minute",
-        "Your account's limit. It is not exceeded in any sixty seconds.",
+        "Your account's limit. No more requests than this are sent in any 60 seconds.",
     ),
     "tokensPerMinute": (
         "Tokens a minute",
-        "Your account's limit, counted as the provider counts: prompt and output allowance.",
+        "Your account's limit. A call counts with its prompt and the longest answer it allows.",
     ),
     "askTogether": (
         "One call for all steps",
-        "One call asks for category, bill and processes: a third of the requests and a fifth fewer tokens.",
+        "One call asks for category, bill of materials and processes: a third of the requests, a fifth fewer tokens.",
     ),
 }
 """Setting → its label, and what it does."""
@@ -153,7 +153,7 @@ def _refusal(error: InvalidConfig) -> tuple[str, str]:
     """(the field that was refused, why, in the units of the form)."""
     if error.field not in SHOWN_RANGES:
         return error.field, str(error)
-    return error.field, f"Nothing was changed: it must be {SHOWN_RANGES[error.field]}."
+    return error.field, f"Nothing was changed: the value must be {SHOWN_RANGES[error.field]}."
 
 
 def _setting_from_form(name: str, text: str) -> Any:
@@ -188,7 +188,7 @@ async def change_budgets(request: Request, dashboard: Pages, visitor: Visitor) -
     note_action(request, "changed the caps on money", detail=caps)
     return redirect(
         "/settings#budgets",
-        "Saved. Every server and worker keeps to the caps from its next call on.",
+        "Saved. The caps on money apply from the next call of every server and worker.",
     )
 
 

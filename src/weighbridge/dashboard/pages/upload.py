@@ -26,12 +26,12 @@ LONGEST_REPORT_BYTES: Final = 4_000_000
 LANES: Final = {
     "": (
         "As before",
-        "Products that are stored already keep their lane; new ones go online.",
+        "Products stored earlier keep their setting of online, flex or batch; new ones are online.",
     ),
     Lane.ONLINE: ("Online", "Answers come at once, as fast as the limits per minute allow."),
     Lane.FLEX: (
         "Flex",
-        "Answers come within minutes, in the provider’s cheaper tier, and later while it is full.",
+        "Answers come within minutes, from the provider’s cheaper tier; later when that is busy.",
     ),
     Lane.BATCH: (
         "Batch",

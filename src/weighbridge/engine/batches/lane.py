@@ -294,8 +294,8 @@ class BatchLane:
         if not exceeds_tokens(remote):
             await self._discard(batch, why)
             raise NoBatchApi(
-                f"{self._context.provider.name} refused batch {remote.id}: {why} Correct what the "
-                "provider names and start the queue again, or use --lane online."
+                f"{self._context.provider.name} refused batch {remote.id}: {why} Correct "
+                "that problem and start the queue again, or use --lane online."
             )
         _, under_way = await self._context.database_retry(self._load)
         enqueued = sum(other.tokens for other in under_way)

@@ -53,18 +53,18 @@ def say_flaws(batch: StoredBatch, flaws: Flaws) -> None:
     """Log what is wrong with the result files of a batch, if anything."""
     found = [
         (flaws.unreadable, "unreadable lines"),
-        (flaws.strangers, "lines about requests that the batch did not have"),
+        (flaws.strangers, "result lines for requests that are not in the batch"),
         (flaws.missing_files, "missing files"),
         (
             flaws.lost,
-            "requests that have no readable line in the file of results, which will be sent again",
+            "requests without a readable result line, to be sent again",
         ),
     ]
-    said = ", ".join(f"{what}: {count:,}" for count, what in found if count)
-    if said:
+    details = ", ".join(f"{flaw}: {count:,}" for count, flaw in found if count)
+    if details:
         telemetry.warning(
             "batch_results_flawed",
-            f"⚠️ The result files of batch {batch.batch_id} are faulty ({said})",
+            f"⚠️ The result files of batch {batch.batch_id} are faulty ({details})",
             batch=batch.batch_id,
             **flaws._asdict(),
         )

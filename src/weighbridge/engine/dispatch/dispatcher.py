@@ -210,7 +210,7 @@ class Dispatcher:
         if set_back := await set_clocks.bring_back(connection):
             telemetry.warning(
                 "clock_set_back",
-                f"⚠️ The clock of the database was set back; reset {counted(set_back, 'time')} of jobs and workers that lay in the future",
+                f"⚠️ The clock of the database was set back; reset {counted(set_back, 'timestamp')} of jobs and workers that lay in the future",
                 moments=set_back,
             )
         requeued = await products.release_stuck(connection)

@@ -190,9 +190,9 @@ class Failures:
                     return None  # it answers other workers
             asked = ", ".join(product.code for product in in_flight.group)
             return (
-                f"Every reply of the last minutes was empty, and paid for: {error} The last call "
-                f"was about {asked}. No product has failed for it; they are pending again. Check "
-                "the model and the server, then start the queue again."
+                f"Every reply of the last minutes was empty, and was billed: {error} The last call "
+                f"was about {asked}. These products are pending again, not failed. Check the model "
+                "and the server, then start the queue again."
             )
         return None
 

@@ -86,10 +86,10 @@ class ProviderMemory:
             name: value for name, value in learned.items() if learned_before.get(name) != value
         }
         if changes:
-            what = ", ".join(f"{name} {value}" for name, value in changes.items())
+            facts = ", ".join(f"{name} {value}" for name, value in changes.items())
             telemetry.info(
                 "provider_learned",
-                f"🔎 Learned about {self._provider.name}, and used from now on: {what}",
+                f"🔎 Learned about {self._provider.name}, and used from now on: {facts}",
                 changes=changes,
             )
         for notice in notices:

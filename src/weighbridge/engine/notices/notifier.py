@@ -170,13 +170,15 @@ class Notifier:
             await notices.mark_failed(
                 connection, notice, str(error), now, now + wait if wait is not None else None
             )
-        what = f"{notice.kind.value} was not delivered to the {notice.channel.value}: {error}"
+        failure = (
+            f"Notice {notice.kind.value} was not delivered to the {notice.channel.value}: {error}"
+        )
         if wait is None:
             telemetry.error(
                 "notice_given_up",
-                f"❌ Notice {what}. Gave up after {counted(notice.attempts, 'try', 'tries')}",
+                f"❌ {failure}. Gave up after {counted(notice.attempts, 'try', 'tries')}",
             )
         else:
             telemetry.warning(
-                "notice_failed", f"⚠️ Notice {what}; next try in {wait.total_seconds():,.0f} s"
+                "notice_failed", f"⚠️ {failure}; next try in {wait.total_seconds():,.0f} s"
             )

@@ -174,7 +174,7 @@ def _reason(run: int, words: str) -> str:
     """The reason for a hold after `run` bad calls in a row, for the operator."""
     first = "first" if run == FIRST_CALLS else "last"
     return (
-        f"The {first} {run} calls failed in the same way and none has succeeded since: "
-        f"{words.rstrip('.')}. Their products are not failed but pending again. Check the model "
+        f"The {first} {run} calls failed in the same way, and none has succeeded since: "
+        f"{words.rstrip('.')}. Their products are pending again, not failed. Check the model "
         "and the server."
     )

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from weighbridge.domain.budgets import USED_UP
+from weighbridge.domain.budgets import THE_BUDGET_OF
 from weighbridge.errors import GenerationFailed
 from weighbridge.planning.cost import most_usd, reply_cost_usd
 from weighbridge.providers.base import reply_of
@@ -61,7 +61,7 @@ class Money(NamedTuple):
             )
         budget = self.narrowest
         return (
-            f"{USED_UP} {_usd(budget.cap_usd)} for {budget.words} is used up: "
+            f"{THE_BUDGET_OF} {_usd(budget.cap_usd)} for {budget.words} is used up: "
             f"${budget.committed_usd:,.4f} is spent or reserved, and the next call may cost "
             f"${usd:,.4f}. "
             "Raise the budget to continue (weighbridge budget --help)."

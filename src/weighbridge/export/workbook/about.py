@@ -36,7 +36,7 @@ _FIXED: Final = (
     ("Boundary", "cradle-to-gate", "Raw materials to finished product, per unit."),
     ("Characterisation", "GWP100", "All greenhouse gases, as kg CO2e."),
     ("Figures", "two significant digits", _TWO_DIGITS),
-    ("Total", "footprint × quantity", "A product without a quantity counts as one. Failed products are missing."),
+    ("Total", "footprint × quantity", "A product without a quantity counts as one piece. Failed products are not included."),
     ("Adding up", "counted_kg_co2e", _ADDING_UP),
 )  # fmt: skip
 

@@ -31,7 +31,7 @@ CONTRIBUTIONS: Final[tuple[tuple[SheetColumn, str, str], ...]] = (
     (SheetColumn("kind", 19), "", "material, process, component, class reference …"),
     (SheetColumn("route", 18), "", "Route that this row belongs to."),
     (SheetColumn("route_kg_co2e", 15, EMISSIONS), "kg CO2e per unit of product", "Result of the route alone: the sum of emissions_kg_co2e over its rows."),
-    (SheetColumn("route_weight", 14, "0.000"), "0 to 1", "Weight of the route. The figure is the product of route_kg_co2e ^ route_weight over all routes."),
+    (SheetColumn("route_weight", 14, "0.000"), "0 to 1", "Weight of the route. The figure is route_kg_co2e ^ route_weight, multiplied over all routes."),
     (SheetColumn("activity", 11, "0.0###"), "activity_unit", "Amount that the factor is multiplied by."),
     (SheetColumn("activity_unit", 14), "", "kg, kWh …"),
     (SheetColumn("factor", 11, "0.0###"), "kg CO2e per activity_unit", "The emission factor."),
@@ -40,7 +40,7 @@ CONTRIBUTIONS: Final[tuple[tuple[SheetColumn, str, str], ...]] = (
     (SheetColumn("year", 11), "", "Year of the factor."),
     (SheetColumn("region", 11), "", "Region of the factor."),
     (SheetColumn("licence", 22), "", "Licence of the factor."),
-    (SheetColumn("is_proxy", 10), "yes or no", "yes: no factor is published for this, so that of something similar is used."),
+    (SheetColumn("is_proxy", 10), "yes or no", "yes: no factor is published for this, so the factor of something similar is used."),
 )  # fmt: skip
 """Each column of the sheet Contributions, with its unit and meaning."""
 

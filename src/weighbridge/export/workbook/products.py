@@ -49,7 +49,7 @@ def product_columns(fields: Sequence[ShownField]) -> tuple[Column, ...]:
     columns = {column.name: column for column in columns_of(fields)}
     columns["notes"] = replace(
         columns["notes"],
-        meaning="Why it failed, or what to know before using the figure; the sheet Notes has all, proxies too.",
+        meaning="Why the product failed, or what to know before using the figure; the sheet Notes has all notes.",
         value=_gravest_notes,
     )
     first = [columns.pop(name) for name in _PRINTED if name in columns]

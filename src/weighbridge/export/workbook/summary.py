@@ -181,7 +181,7 @@ def _facts(totals: CatalogueTotals) -> Iterator[tuple[str, float, str, str]]:
         ("Without a quantity", totals.without_quantity, "counted as one piece each"),
         ("Mass inferred", totals.mass_inferred, "no usable weight: the model estimated it"),
         ("Simulated", totals.simulated, "answers of the built-in simulator, not of a model"),
-        ("Recorded", totals.recorded, "answers that were given once and replayed"),
+        ("Recorded", totals.recorded, "a model's earlier answers, replayed"),
     ):
         yield name, value, meaning, "#,##0"
 

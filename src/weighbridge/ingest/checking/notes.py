@@ -159,9 +159,7 @@ class NoteBook:
     def add_broken_names(self, broken: pl.Series) -> None:
         """Note names that were written over several lines: their line breaks became spaces."""
         if broken.any():
-            reason = (
-                "the name was written over several lines or with a tab; read with spaces instead"
-            )
+            reason = "the name contained line breaks or tabs, which were read as spaces"
             problems = pl.DataFrame({"broken": broken}).select(
                 pl.when("broken").then(pl.lit(reason))
             )
@@ -234,9 +232,9 @@ def _date_reason(code: str) -> str:
 def _odd_code_reason(code: str) -> str:
     """What is odd about a code that _ODD_CODE matches, and what to do."""
     if code[0] in _DIGITS and code[-2:] in (".0", ",0"):
-        return f"{quote(code)} ends as a program writes whole numbers that it took for fractions; if the code does not, export the column as text"
+        return f"{quote(code)} may have got its ending {code[-2:]} from a program that took the code for a number; if so, export the column as text"
     if len(code) > 1 and any(unicodedata.category(c) == "Cf" for c in code):
-        return f"{quote(code)} contains a character that cannot be seen; remove it, or the code will not be found without it"
+        return f"{quote(code)} contains an invisible character; remove it, or a search for the code as it looks will not find the product"
     return (
         f"{quote(code)} was taken as the code; if it stands for no value, give the product a code"
     )

@@ -134,7 +134,7 @@ def _address_problem(text: str, limit: int) -> str | None:
     if len(text) > limit:
         return length_reason(limit)(text)
     if _HTTP_WITH_USER.match(text):
-        return "the address contains a user name or password; use one that works without"
+        return "the address contains a user name or password; use an address that works without"
     if not _URL.match(text) and (
         _OTHER_ADDRESS.match(text) or re.search(r"[\x00-\x1f\x7f-\x9f\ufffd]", text)
     ):

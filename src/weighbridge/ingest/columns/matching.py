@@ -422,7 +422,9 @@ def _mapping_hint(name: Field, headers: Sequence[str]) -> str:
         and {field for field, _ in meanings(read_header(header), None)} & _TEXTS
     )
     column = next(near, None) if name in _TEXTS else None
-    return f", or map one to two fields: {quote(f'{name}={column}')}" if column else ""
+    return (
+        f", or use one column for two fields: --map {quote(f'{name}={column}')}" if column else ""
+    )
 
 
 _LONGEST_SHOWN: Final = 40

@@ -188,8 +188,8 @@ def _records_in(whole: Mapping[str, Any]) -> list[Any]:
     lists = _products_by_path(whole)
     if len(lists) > 1:
         raise UnreadableFile(
-            f"The JSON holds several lists of objects: {quote_all(lists)}. Keep the one with the "
-            f'products, or name it "{LIST_KEY}".'
+            f"The JSON holds several lists of objects: {quote_all(lists)}. Keep only the list "
+            f'with the products, or name it "{LIST_KEY}".'
         )
     return next(iter(lists.values()), [whole])
 
@@ -307,9 +307,9 @@ class _Window:
         """Moves past the next character, which must be this one."""
         found = self.peek()
         if found != expected:
-            what = f"{found!r}" if found else "the end of the file"
+            instead = f"{found!r}" if found else "the end of the file"
             raise UnreadableFile(
-                f"The JSON is damaged or not complete: expected {expected!r} and found {what}. "
+                f"The JSON is damaged or not complete: expected {expected!r} and found {instead}. "
                 f"Export it again."
             )
         self._at += 1
@@ -321,7 +321,9 @@ class _Window:
             try:
                 value, end = _DECODER.raw_decode(self._text, self._at)
             except RecursionError:
-                raise UnreadableFile(f"Record {row:,} of the JSON is nested too deeply.") from None
+                raise UnreadableFile(
+                    f"Record {row:,} of the JSON is nested too deeply. Write it without nesting."
+                ) from None
             except json.JSONDecodeError as error:
                 too_long = len(self._text) - self._at > MAX_RECORD_CHARACTERS
                 if too_long or not self._read():

@@ -74,9 +74,9 @@ def _checked_size(number: int) -> int:
     return number
 
 
-def _damaged(what: str) -> UnreadableFile:
+def _damaged(fault: str) -> UnreadableFile:
     return UnreadableFile(
-        f"The Parquet file is damaged or not complete: {what}. Save it again in the program that "
+        f"The Parquet file is damaged or not complete: {fault}. Save it again in the program that "
         "made it."
     )
 

@@ -31,7 +31,7 @@ _SUFFIXES: Final = {
     ".parquet": CatalogueFormat.PARQUET,
     ".pq": CatalogueFormat.PARQUET,
 }
-_CALLED: Final = {
+_FORMAT_NAMES: Final = {
     CatalogueFormat.CSV: "text (CSV)",
     CatalogueFormat.XLSX: "an Excel workbook",
     CatalogueFormat.JSON: "JSON",
@@ -87,7 +87,7 @@ def detect_format(path: Path, name: str, declared: CatalogueFormat | None) -> Ca
     if declared is None or declared == found or {declared, found} <= json_family:
         return found
     raise UnreadableFile(
-        f"{quote(name)} should be {_CALLED[declared]}, but its content is {_CALLED[found]}."
+        f"{quote(name)} should be {_FORMAT_NAMES[declared]}, but its content is {_FORMAT_NAMES[found]}."
         f" Give the file its right ending (.{found}), or export it again."
     )
 

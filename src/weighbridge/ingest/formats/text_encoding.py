@@ -76,7 +76,7 @@ def find_encoding(path: Path, chosen: str | None = None) -> FoundEncoding:
     return FoundEncoding(
         guess.codec,
         SHOWN.get(guess.codec, guess.codec),
-        f"likely: {guess.fit:.0%} of its letters fit",
+        f"likely: {guess.fit:.0%} of the file's letters fit this encoding",
     )
 
 

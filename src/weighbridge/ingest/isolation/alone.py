@@ -42,8 +42,8 @@ def read_alone(
             return pool.submit(read, path).result()
         except (BrokenProcessPool, MemoryError) as error:
             raise UnreadableFile(
-                "The file took too much memory or time, or its reader crashed over it. Save it "
-                "again in the program that made it, or split it."
+                "Reading the file took too much memory or time, or crashed. Save it again in the "
+                "program that made it, or split it."
             ) from error
 
 

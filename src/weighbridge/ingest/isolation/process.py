@@ -32,12 +32,13 @@ it took 50 MB more.
 """
 _TAIL_BYTES: Final = 4_000
 _END_S: Final = 10.0
-_REMEDY: Final = "The file is damaged, or made to do harm. Save the table again as CSV."
+_REMEDY: Final = "The file is damaged or malicious. Save the table again as CSV."
 _KILLED: Final = (
-    "The system does so when memory runs out. Free some and try again; the file may be in order."
+    "The operating system kills processes when memory runs out. Free some memory and try again; "
+    "the file may be in order."
 )
 _TOO_SLOW: Final = (
-    "The file is damaged, or made to do harm, or this computer was too busy. Try again when the "
+    "The file is damaged or malicious, or this computer was too busy. Try again when the "
     "computer is less busy, or save the table again as CSV."
 )
 
@@ -123,22 +124,20 @@ class ReaderProcess:
         """
         code = self._process.wait()
         if self._timed_out or code == -getattr(signal, "SIGXCPU", 0):
-            return (
-                f"Reading it got no further for {limits.silence_s:g} s{self._place()}. {_TOO_SLOW}"
-            )
+            return f"Reading the file got no further for {limits.silence_s:g} s{self._progress()}. {_TOO_SLOW}"
         if code == -getattr(signal, "SIGKILL", 0):
-            return f"The process that read it was killed{self._place()}. {_KILLED}"
+            return f"The process that read the file was killed{self._progress()}. {_KILLED}"
         self._said.seek(0)
         said = self._said.read()[-_TAIL_BYTES:]
         if b"memory allocation" in said or b"MemoryError" in said or b"out of memory" in said:
             return self._too_much_memory(limits)
-        return f"Reading it crashed the reader ({_name(code)}){self._place()}. {_REMEDY}"
+        return f"Reading the file crashed the reader ({_name(code)}){self._progress()}. {_REMEDY}"
 
     def _too_much_memory(self, limits: ReaderLimits) -> str:
         megabytes = limits.memory_bytes >> 20
-        return f"Reading it takes more than {megabytes:,} MB of memory{self._place()}. {_REMEDY}"
+        return f"Reading the file takes more than {megabytes:,} MB of memory{self._progress()}. {_REMEDY}"
 
-    def _place(self) -> str:
+    def _progress(self) -> str:
         return f" after row {self._row:,}" if self._row else ""
 
     def close(self) -> None:

@@ -206,5 +206,5 @@ def _not_below(read: Amount, cell: str, least: float, *, or_equal: bool) -> Amou
     """
     if read.value is None or read.value > least or (or_equal and read.value == least):
         return read
-    words = "below" if or_equal else "not above"
-    return Amount(problem=f"{quote(cell)} is {words} {least:g}; leave it empty if it is not known")
+    below = "below" if or_equal else "not above"
+    return Amount(problem=f"{quote(cell)} is {below} {least:g}; leave it empty if it is not known")

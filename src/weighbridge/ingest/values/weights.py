@@ -185,8 +185,8 @@ def _mass_of_quantity(number: str, unit: MassUnit | None, decimal: DecimalSign |
         )
     if unit is None:
         raise _NotAWeight(
-            "names no unit, and the column has weights in several; write the unit behind it, or "
-            "say it (--unit)"
+            "names no unit, and the column has weights in several units; write the unit behind the "
+            "number, or give the unit of bare numbers (--unit)"
         )
     try:
         return unit.to_kg(float(plain))

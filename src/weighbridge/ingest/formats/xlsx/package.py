@@ -237,8 +237,8 @@ def parse_whole(package: Package, member: str, handler: XmlHandler) -> None:
         pass
 
 
-def _hostile(member: str, what: str) -> UnreadableFile:
-    """The error for a member that no real workbook has; `what` completes the sentence."""
+def _hostile(member: str, fault: str) -> UnreadableFile:
+    """The error for a member that no real workbook has; `fault` completes the sentence."""
     return UnreadableFile(
-        f"The XLSX file is damaged: {member} {what}. Save it again in the program that made it."
+        f"The XLSX file is damaged: {member} {fault}. Save it again in the program that made it."
     )

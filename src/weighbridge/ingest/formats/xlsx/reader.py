@@ -153,9 +153,7 @@ class XlsxReader(Reader):
             if table is None:
                 uses.append(SheetUse(sheet.name, used=False, why="it is empty"))
             elif tables and table.meaning != tables[0].meaning:
-                why = (
-                    f"its columns are not those of {quote(tables[0].sheet.name)}; --sheet reads it"
-                )
+                why = f"its columns differ from those of sheet {quote(tables[0].sheet.name)}; name it with --sheet to read it"
                 uses.append(SheetUse(sheet.name, used=False, why=why, header_row=table.header_row))
             else:
                 tables.append(table)

@@ -339,7 +339,7 @@ class _Cells:
         if not 0 <= number < len(self._texts):
             return Cell(
                 None,
-                remark=f"the cell refers to shared text {quote(stored)}, which the workbook does not have: it is damaged; open it in Excel, look at this cell, and save it again",
+                remark=f"the cell refers to shared text {quote(stored)}, which the workbook does not have; open the damaged file in Excel, correct this cell, and save it again",
             )
         text = self._texts[number]
         if len(text) > MAX_CELL_CHARACTERS:
