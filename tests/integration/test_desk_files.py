@@ -83,7 +83,7 @@ async def test_own_bills_come_in_as_csv_and_are_refused_by_row(
     async with api_client(database_url, tmp_path) as client:
         bad = await _send(client, BILLS, f"{BILL}P-002,unobtainium,1\n".encode(), "text/csv")
         assert bad.status_code == 422
-        assert "row 3: there is no material 'unobtainium'" in bad.text
+        assert "row 3, column material: there is no material 'unobtainium'" in bad.text
         unknown = await _send(client, BILLS, f"{BILL}X-1,pp_resin,1\n".encode(), "text/csv")
         assert unknown.status_code == 404
         done = (await _send(client, BILLS, BILL.encode(), "text/csv")).json()

@@ -112,7 +112,9 @@ async def test_the_bill_of_a_product_that_waits_counts_once_it_is_processed(
         paths = [("csv", tmp_path / "results.csv")]
         app = running.app
         await export_results(app.database, app.taxonomy, app.factors, app.questions.steps, paths)
-        assert "own bill of materials" in paths[0][1].read_text(encoding="utf-8")
+        written = paths[0][1].read_text(encoding="utf-8")
+        assert "own bill of materials" in written
+        assert "bills.csv" not in written
 
 
 async def test_what_somebody_else_said_of_the_bill_is_not_passed_over(
@@ -124,7 +126,9 @@ async def test_what_somebody_else_said_of_the_bill_is_not_passed_over(
         tools = (app.database, app.factors, app.questions.steps)
         line = read_change("bill_of_materials.lines.1.mass_kg", 0.1)
         await correct(*tools, ["P-001"], Request((line,), "ben", "scales"))
-        with pytest.raises(Conflict, match="row 2: P-001: ben has corrected this already"):
+        with pytest.raises(
+            Conflict, match="row 2, column code: P-001: ben has corrected this already"
+        ):
             await _give(running, tmp_path)
         whole = read_change("bill_of_materials.lines", [{"material": "pp_resin", "mass_kg": 0.3}])
         with pytest.raises(Conflict, match="ben has corrected this already"):
@@ -137,14 +141,74 @@ async def test_what_somebody_else_said_of_the_bill_is_not_passed_over(
         assert [one.withdrawn_by for one in records if one.correction.made_by == "ben"] == ["ana"]
 
 
+BROKEN = {
+    "code": "",
+    "material": "unobtainium",
+    "mass_kg": "heavy",
+    "process": "welding wands",
+    "country": "Atlantis",
+}
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+@pytest.mark.parametrize("name", BROKEN)
+async def test_the_cell_that_cannot_be_used_is_named(
+    database_url: str, tmp_path: Path, name: str, kind: str
+) -> None:
+    header = ["component", "code", "country", "material", "process", "mass_kg"]
+    good = dict(zip(header, ["a lid", "P-001", "DE", "pp_resin", "", "0.2"], strict=True))
+    rows = [header, list(good.values()), list((good | {name: BROKEN[name]}).values())]
+    path = tmp_path / f"bills.{kind}"
+    if kind == "xlsx":
+        with xlsxwriter.Workbook(path) as book:
+            sheet = book.add_worksheet("Our bills")
+            for number, row in enumerate(rows):
+                sheet.write_row(number, 0, row)
+        cell = f"Our bills!{'ABCDEF'[header.index(name)]}3: "
+    else:
+        path.write_text("\n".join(",".join(row) for row in rows), encoding="utf-8")
+        cell = f"row 3, column {name}: "
+    async with program(database_url, tmp_path) as running:
+        with pytest.raises(InputError) as caught:
+            await asyncio.to_thread(read_own_bills, path, running.app.factors)
+        assert str(caught.value).startswith(cell)
+
+
+async def test_the_conflict_of_a_bill_names_the_cell_of_what_somebody_corrected(
+    database_url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "bills.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet("Bills")
+        sheet.write_row(0, 0, ["material", "mass_kg", "process", "code"])
+        sheet.write_row(1, 0, ["aluminium_primary", 0.2, "aluminium_extrusion", "P-001"])
+        sheet.write_row(2, 0, ["pp_resin", 0.1, "", "P-001"])
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        app = running.app
+        tools = (app.database, app.factors, app.questions.steps)
+        given = await asyncio.to_thread(read_own_bills, path, app.factors)
+        for target, value, cell in (
+            ("bill_of_materials.lines.1.mass_kg", 0.1, "Bills!D2"),
+            ("manufacturing.lines.2", [], "Bills!C3"),
+        ):
+            await correct(*tools, ["P-001"], Request((read_change(target, value),), "ben", ""))
+            with pytest.raises(Conflict) as caught:
+                await give_bills(*tools, given, Request((), "ana", ""))
+            assert str(caught.value).startswith(f"{cell}: P-001: ben has corrected this already")
+
+
 async def test_a_bad_row_is_named_and_nothing_is_changed(database_url: str, tmp_path: Path) -> None:
     async with program(database_url, tmp_path) as running:
         await _completed(running)
         before = await _footprint(running)
         for bad, says in (
-            ("P-001,unobtainium,0.1,,x", "row 4: there is no material 'unobtainium'"),
+            (
+                "P-001,unobtainium,0.1,,x",
+                "row 4, column material: there is no material 'unobtainium'",
+            ),
             ("P-001,aluminum_primry,0.1,,x", "Did you mean aluminium_primary"),
-            ("P-001,pp_resin,-1,,x", "row 4: a mass of -1 kg is not possible"),
+            ("P-001,pp_resin,-1,,x", "row 4, column mass_kg: a mass of -1 kg is not possible"),
             ("P-001,pp_resin,1e9,,x", "is not possible"),
             ("P-001,pp_resin,nan,,x", "is not possible"),
             ('P-001,pp_resin,"1,5x",,x', "'1,5x' is not a number"),
@@ -225,8 +289,11 @@ def test_numbered_columns_of_a_catalogue_are_lines_of_a_bill(tmp_path: Path) -> 
     [
         ("code,material 1,mass 1,material 2\n", "material 2 has no mass beside it"),
         ("code,material 1,mass 1 (g)\n", "material 1 has no mass beside it"),
-        ("code,material 1,mass 1\nP-001,,0.1\n", "row 2, material 1: the material is missing"),
-        ("code,material 1,mass 1\nP-001,pp_resin,\n", "row 2, material 1: the mass ''"),
+        (
+            "code,material 1,mass 1\nP-001,,0.1\n",
+            "row 2, column material 1: the material is missing",
+        ),
+        ("code,material 1,mass 1\nP-001,pp_resin,\n", "row 2, column mass 1: the mass ''"),
         ("code,mass 1\nP-001,0.1\n", "The file has no bill of materials"),
         ("material 1,mass 1\npp_resin,0.1\n", "The file has no bill of materials"),
     ],
@@ -301,8 +368,14 @@ async def test_what_is_known_of_processes_counts_and_survives_new_answers(
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ("cotton_spinning_conventional,Atlantis,,", "row 2: 'Atlantis' is not a known country"),
-        ("cotton_spinning_conventional,AQ,,", "row 2: there is no electricity factor for 'AQ'"),
+        (
+            "cotton_spinning_conventional,Atlantis,,",
+            "row 2, column country: 'Atlantis' is not a known country",
+        ),
+        (
+            "cotton_spinning_conventional,AQ,,",
+            "row 2, column country: there is no electricity factor for 'AQ'",
+        ),
         (
             "cotton_spinning_conventional;knitting_circular,TR;PT;DE,,",
             "country has 3 values for 2 processes",
@@ -366,7 +439,9 @@ def test_masses_are_read_by_the_decimal_sign_of_their_column(
 def test_a_mass_that_may_be_two_is_refused_with_what_to_write(tmp_path: Path) -> None:
     path = tmp_path / "bills.csv"
     path.write_text("code;material;mass_kg\nP-1;mdf;1,250\nP-2;mdf;2\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"row 2: the mass '1,250' can be read.*Write 1,2500 if"):
+    with pytest.raises(
+        InputError, match=r"row 2, column mass_kg: the mass '1,250' can be read.*Write 1,2500 if"
+    ):
         read_own_bills(path, load_factors(load_settings()))
     path.write_text("code;material;mass_kg\nP-1;mdf;1,2500\n", encoding="utf-8")
     (line,) = read_own_bills(path, load_factors(load_settings())).bills["P-1"]
@@ -389,7 +464,8 @@ def test_a_name_is_taken_for_its_key_and_said(tmp_path: Path) -> None:
     path = tmp_path / "bills.csv"
     path.write_text("code,material,mass_kg\nP-1,Paint,1\nP-2,steel,1\n", encoding="utf-8")
     with pytest.raises(
-        InputError, match=r"row 3: there is no material 'steel'\. Did you mean steel"
+        InputError,
+        match=r"row 3, column material: there is no material 'steel'\. Did you mean steel",
     ):
         read_own_bills(path, load_factors(load_settings()))
     path.write_text("code,material,mass_kg\nP-1,Paint,1\n", encoding="utf-8")

@@ -88,6 +88,59 @@ async def test_exactly_the_changed_cells_become_corrections(
         await running.assert_sound()
 
 
+async def test_the_changed_cells_of_one_process_are_one_correction(
+    database_url: str, tmp_path: Path
+) -> None:
+    def edit(sheets: Sheets) -> None:
+        of_process = sheets["Lines"][0].index("processes")
+        lines = [row for row in sheets["Lines"][1:] if row[of_process]]
+        for row in lines:
+            done = row[of_process].split(";")
+            values = {
+                "component": "the body",
+                "country": "PL",
+                "electricity_kwh_per_kg": "; ".join("2.5" for _ in done),
+                "heat_kwh_per_kg": "; ".join("0.5" for _ in done),
+                "energy_source": "the meter",
+            }
+            for name, value in values.items():
+                row[sheets["Lines"][0].index(name)] = value
+
+    async with program(database_url, tmp_path) as running:
+        path = edited(await _written(running, tmp_path / "review.xlsx"), edit)
+        await _import(running, path)
+        rows = await running.fetch("SELECT product_id, path, before, after FROM corrections")
+        assert len({(row["product_id"], *row["path"]) for row in rows}) == len(rows)
+        processes = [row for row in rows if len(row["path"]) == 2]
+        assert processes
+        for row in processes:
+            assert not any("country" in one for one in row["before"])  # as the model gave it
+            assert all(
+                (one["country"], one["electricity_kwh_per_kg"], one["energy_source"])
+                == ("PL", 2.5, "the meter")
+                for one in row["after"]
+            )
+        (version, *_) = await running.fetch(
+            "SELECT detail #> '{cause,targets}' AS targets FROM footprints ORDER BY product_id"
+        )
+        assert len(version["targets"]) == len(set(version["targets"]))
+        await running.assert_sound()
+
+
+async def test_a_process_that_ends_as_it_was_is_no_correction(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _written(running, tmp_path / "review.xlsx")
+        app = running.app
+        target = "manufacturing.lines.1.country"
+        there_and_back = tuple(read_change(target, country) for country in ("PL", None))
+        request = Request(there_and_back, "ana", "")
+        tools = (app.database, app.factors, app.questions.steps)
+        assert await correct(*tools, ["P-001"], request) == []
+        assert await running.value("SELECT count(*) FROM corrections") == 0
+
+
 @pytest.mark.parametrize(
     ("sheet", "row", "column", "value", "complaint"),
     [

@@ -31,6 +31,8 @@ OWN_FACTOR: Final = "own factor"
 """The source of such a factor where neither a source nor a reason was given."""
 REVIEWER: Final = "a reviewer"
 """What files that are handed on call whoever made a correction."""
+OWN_BILL: Final = "own bill of materials"
+"""The reason of an own bill, by itself or before the name of its file. It is ours, and goes out."""
 BY_REVIEWER: Final = f" by {REVIEWER} on "
 NO_NAMES: Final[Mapping[str, str]] = {}
 
@@ -126,7 +128,9 @@ def without_person(note: str, made: Iterable[Correction]) -> str:
         return note
     for each in sorted(made, key=lambda one: -len(one.byline)):
         if each.byline in note:
-            return note.replace(each.byline, f"{BY_REVIEWER}{each.made_at:%Y-%m-%d}")
+            is_own = each.reason == OWN_BILL or each.reason.startswith(f"{OWN_BILL}, ")
+            why = f" ({OWN_BILL})" if is_own else ""
+            return note.replace(each.byline, f"{BY_REVIEWER}{each.made_at:%Y-%m-%d}{why}")
     return _BYLINE.sub(rf"{BY_REVIEWER}\1", note)
 
 

@@ -17,6 +17,7 @@ from weighbridge.api.routes.selecting import of_known_category
 from weighbridge.api.schemas.corrections import CorrectedProduct
 from weighbridge.api.schemas.desk_files import BillsDone, ReviewDone
 from weighbridge.api.uploads import desk_file_body
+from weighbridge.domain.corrections import OWN_BILL
 from weighbridge.errors import InputError
 from weighbridge.export import MEDIA_TYPES
 from weighbridge.ingest.values.wording import quote
@@ -118,7 +119,7 @@ async def give_bills(
         _named_by_its_sender(upload),
     ):
         bills = await asyncio.to_thread(read_own_bills, upload.path, context.factors)
-    wanted = Wanted((), who_asks(request), reason or "own bill of materials", replace)
+    wanted = Wanted((), who_asks(request), reason or OWN_BILL, replace)
     done = await own_bills.give_bills(
         context.database, context.factors, context.steps, bills, wanted
     )

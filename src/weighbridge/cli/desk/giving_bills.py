@@ -10,6 +10,7 @@ import typer
 
 from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
 from weighbridge.cli.desk.correcting import MOST_NOTES, say_figures
+from weighbridge.domain.corrections import OWN_BILL
 from weighbridge.plain_text import counted
 from weighbridge.settings import load_settings
 
@@ -51,7 +52,7 @@ def bills(
     from weighbridge.service.desk.own_bills import give_bills
 
     settings = load_settings(data_dir=data_dir)
-    why = reason or f"own bill of materials, {file.name}"
+    why = reason or f"{OWN_BILL}, {file.name}"
     request = Request((), by or command_line_user(), why, replace)
 
     async def act() -> BillsGiven:

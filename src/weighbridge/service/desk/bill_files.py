@@ -7,7 +7,7 @@ material 2, mass 2 (kg). Sheets and columns are found by these names or usual sy
 sheets, such as the catalogue itself, are passed over. `process` may name several, separated by
 semicolons; without this column the model's processes stay. Where the processes are done and with
 which energy has columns of its own (`process_cells`). All rows are checked before anything is
-done: the message names each bad row.
+done: the message names each cell that cannot be used.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import csv
 import math
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +25,7 @@ import polars as pl
 from weighbridge.domain.facts import ENERGY_FIGURES
 from weighbridge.errors import InputError, UnreadableFile
 from weighbridge.ingest.columns.fields import normalise
-from weighbridge.ingest.formats.xlsx.rows import rows
+from weighbridge.ingest.formats.xlsx.rows import column_letters, rows
 from weighbridge.ingest.formats.xlsx.workbook import Workbook
 from weighbridge.ingest.isolation.alone import read_alone
 from weighbridge.ingest.values.numbers import evidence_of, plain_number, tidy, unambiguous
@@ -81,6 +82,8 @@ class OwnLine:
     component: str
     processes: tuple[str, ...] | None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    cells: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Where in the file the line stands, by our name of the column: "Bills!B3"."""
 
     def as_value(self) -> dict[str, Any]:
         """The line as the value of a correction of the bill has it."""
@@ -95,19 +98,28 @@ class OwnBills:
 
     bills: Mapping[str, Sequence[OwnLine]]
     notes: tuple[str, ...] = ()
-    places: Mapping[str, str] = field(default_factory=dict)
-    """Where in the file the bill of each product begins: "row 2"."""
 
-    def placed(self, code: str) -> str:
-        """The code, and where the file has it."""
-        return f"{self.places[code]}: {code}" if code in self.places else code
+    @property
+    def places(self) -> dict[str, str]:
+        """The cell with which the bill of each product begins, as far as it is known."""
+        begins = {code: lines[0].cells.get("code") for code, lines in self.bills.items() if lines}
+        return {code: cell for code, cell in begins.items() if cell}
+
+    def placed(self, code: str, number: int | None = None) -> str:
+        """The code behind the cell where the file has it; `number`: behind the cell with the
+        processes of this line of its bill, counted from 1.
+        """
+        lines = self.bills[code]
+        of_line = lines[number - 1].cells if number and number <= len(lines) else {}
+        cell = of_line.get("process") or self.places.get(code)
+        return f"{cell}: {code}" if cell else code
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row of a file: `place` says where it is, `cells` are by our names of the columns."""
+    """A row of a file: `cells` are by our names of the columns, and so are their `addresses`."""
 
-    place: str
+    addresses: Mapping[str, str]
     cells: Mapping[str, str]
     are_numbers: frozenset[str] = frozenset()
     """The columns whose cell is a number in a workbook, and so can be read in one way only."""
@@ -126,7 +138,6 @@ def read_own_bills(path: Path, factors: FactorTable) -> OwnBills:
         InputError: names each row that cannot be used, and why.
     """
     found: dict[str, list[OwnLine]] = {}
-    places: dict[str, str] = {}
     problems: list[str] = []
     read = read_alone(read_rows, path)
     reader = _LineReader(factors, {name: _decimal_sign(name, read) for name in _NUMBERS})
@@ -134,13 +145,11 @@ def read_own_bills(path: Path, factors: FactorTable) -> OwnBills:
         try:
             line = reader.line(row)
         except InputError as error:
-            problems.append(f"{row.place}: {error}")
+            problems.append(str(error))
         else:
-            code = row.cells["code"].strip()
-            found.setdefault(code, []).append(line)
-            places.setdefault(code, row.place)
+            found.setdefault(row.cells["code"].strip(), []).append(line)
     problems += [
-        f"{code}: {len(lines)} lines; 1 to {MOST_LINES} are allowed."
+        f"{lines[MOST_LINES].cells['code']}: {code}: {len(lines)} lines; 1 to {MOST_LINES} are allowed."
         for code, lines in found.items()
         if len(lines) > MOST_LINES
     ]
@@ -152,7 +161,7 @@ def read_own_bills(path: Path, factors: FactorTable) -> OwnBills:
         raise InputError(
             "The file has a header and no rows. Add a row for each line of a bill of materials."
         )
-    return OwnBills(found, said_of(reader.taken), places)
+    return OwnBills(found, said_of(reader.taken))
 
 
 def _decimal_sign(name: str, read: Sequence[_Row]) -> DecimalSign | None:
@@ -176,23 +185,28 @@ class _LineReader:
         self.taken: dict[str, str] = {}
 
     def line(self, row: _Row) -> OwnLine:
-        """The line of a bill in this row. Raises InputError, which says what is wrong."""
-        if not row.cells["code"].strip():
-            raise InputError("the code is missing.")
-        material = self._key_of("material", row.cells["material"], self._materials)
+        """The line of a bill in this row. Raises InputError, which names the cell."""
+        with _naming(row, "code"):
+            if not row.cells["code"].strip():
+                raise InputError("the code is missing.")
+        with _naming(row, "material"):
+            material = self._key_of("material", row.cells["material"], self._materials)
         processes = None
         if "process" in row.cells:
-            named = (part.strip() for part in row.cells["process"].split(_SEVERAL))
-            processes = tuple(self._key_of("process", p, self._processes) for p in named if p)
-            _check_fit(material, processes, self._factors)
+            with _naming(row, "process"):
+                named = (part.strip() for part in row.cells["process"].split(_SEVERAL))
+                processes = tuple(self._key_of("process", p, self._processes) for p in named if p)
+                _check_fit(material, processes, self._factors)
         component = " ".join(row.cells.get("component", "").split())[:80]
-        cells = {
-            name: self._rewritten_cell(name, text) if name in _NUMBERS[1:] else text
-            for name, text in row.cells.items()
-        }
-        facts = read_facts(cells, processes, self._factors)
-        mass_kg = _mass_kg(row.cells["mass_kg"], self._signs["mass_kg"])
-        return OwnLine(material, mass_kg, component, processes, facts)
+        facts: dict[str, Any] = {}
+        for name in [name for name in FACT_COLUMNS if name in row.cells]:
+            with _naming(row, name):
+                text = row.cells[name]
+                plain = self._rewritten_cell(name, text) if name in _NUMBERS else text
+                facts |= read_facts({name: plain}, processes, self._factors)
+        with _naming(row, "mass_kg"):
+            mass_kg = _mass_kg(row.cells["mass_kg"], self._signs["mass_kg"])
+        return OwnLine(material, mass_kg, component, processes, facts, row.addresses)
 
     def _key_of(self, kind: str, text: str, names: Mapping[str, str]) -> str:
         """The key of a material or process (`kind`) by key or name; raises InputError if
@@ -216,6 +230,15 @@ class _LineReader:
         """
         parts = (part.strip() for part in text.split(_SEVERAL))
         return _SEVERAL.join(_rewritten_number(name, part, self._signs[name]) for part in parts)
+
+
+@contextmanager
+def _naming(row: _Row, name: str) -> Iterator[None]:
+    """Puts the cell of this column before the message of an InputError."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{row.addresses[name]}: {error}") from error
 
 
 def _rewritten_number(name: str, text: str, decimal: DecimalSign | None) -> str:
@@ -306,11 +329,13 @@ def _rows(path: Path) -> Iterator[_Row]:
         lines = list(csv.reader(text.splitlines(), delimiter=sign, strict=True))
     except csv.Error as error:
         raise UnreadableFile(f"{path.name} cannot be read as CSV: {error}.") from error
-    layout = _layout(lines[0] if lines else ())
+    titles = [" ".join(title.split()) for title in (lines[0] if lines else ())]
+    layout = _layout(titles)
     if not layout:
         raise UnreadableFile(_NO_COLUMNS)
     for number, cells in enumerate(lines[1:], start=2):
-        yield from _lines_of(f"row {number}", dict(enumerate(cells)), layout)
+        addresses = {at: f"row {number}, column {title}" for at, title in enumerate(titles)}
+        yield from _lines_of(addresses, dict(enumerate(cells)), layout)
 
 
 def _sheet_rows(path: Path) -> Iterator[_Row]:
@@ -339,7 +364,10 @@ def _sheet_rows(path: Path) -> Iterator[_Row]:
             for row in lines:
                 texts = {at: cell.text or "" for at, cell in row.cells.items()}
                 numbers = {at: cell.number for at, cell in row.cells.items() if cell.number}
-                yield from _lines_of(f"{sheet.name} row {row.number}", texts, layout, numbers)
+                addresses = {
+                    at: f"{sheet.name}!{column_letters(at)}{row.number}" for at, _ in titles
+                }
+                yield from _lines_of(addresses, texts, layout, numbers)
     finally:
         book.package.close()
     if not is_found:
@@ -347,22 +375,23 @@ def _sheet_rows(path: Path) -> Iterator[_Row]:
 
 
 def _lines_of(
-    place: str,
+    addresses: Mapping[int, str],
     texts: Mapping[int, str],
     layout: _Layout,
     numbers: Mapping[int, str] = _NO_NUMBERS,
 ) -> Iterator[_Row]:
     """The line of a bill in a row of a file, or the lines in its numbered columns; not empty ones.
 
-    `texts` are the row's cells by position, `numbers` those that are numbers in a workbook.
+    `addresses` and `texts` are the row's cells by position, `numbers` those that are numbers in a
+    workbook.
     """
     for number, places in layout.items():
         cells = {name: texts.get(at, "") for name, at in places.items()}
         written = cells if number is None else {n: c for n, c in cells.items() if n != "code"}
         if any(text.strip() for text in written.values()):
-            where = place if number is None else f"{place}, material {number}"
             stored = {n: numbers[at] for n, at in places.items() if n in _NUMBERS and at in numbers}
             plain = {name: unambiguous(number) for name, number in stored.items()}
+            where = {name: addresses[at] for name, at in places.items()}
             yield _Row(where, cells | plain, frozenset(plain))
 
 

@@ -143,18 +143,17 @@ class Correcting(StoredWeigher):
                 problems.append(str(error))
                 continue
             if keep_same or done.before != done.after:
-                made.append(
-                    NewCorrection(
-                        answered.id,
-                        done.change,
-                        done.anchor,
-                        done.before,
-                        done.after,
-                        request.by,
-                        request.reason,
-                    )
+                new = NewCorrection(
+                    answered.id,
+                    done.change,
+                    done.anchor,
+                    done.before,
+                    done.after,
+                    request.by,
+                    request.reason,
                 )
-                so_far.append(made[-1].provisional)
+                _add(new, made)
+                so_far = [*active, *(each.provisional for each in made)]
         if not problems:
             wanted = (product, given, so_far, request.changes)
             problems = not_counted(*wanted, self.steps, self.factors)
@@ -312,6 +311,23 @@ async def correct_each(
     if figures:
         await _record_in_audit(database, figures, requests)
     return [with_notes(figure, taken.get(figure.code, ())) for figure in figures]
+
+
+def _add(new: NewCorrection, made: list[NewCorrection]) -> None:
+    """Add a correction to those that a request makes. One of the same value as the last of its step
+    takes that one's place: several facts of a process are one correction of the process.
+    """
+    at = next((n for n in reversed(range(len(made))) if _is_same_step(made[n], new)), None)
+    if at is None or made[at].change.path != new.change.path:
+        made.append(new)
+        return
+    first = made.pop(at)
+    if first.before != new.after:
+        made.insert(at, replace(new, before=first.before))
+
+
+def _is_same_step(one: NewCorrection, other: NewCorrection) -> bool:
+    return one.change.step == other.change.step
 
 
 def with_notes(figure: CorrectedFigure, notes: Sequence[str]) -> CorrectedFigure:

@@ -8,6 +8,7 @@ taking the own bill back needs no new call.
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -131,7 +132,7 @@ async def _replace_bills(
         others = [each for each in of_bill if each.made_by != request.by]
         if others and not request.replace:
             problems.append(
-                f"{given.placed(row['code'])}: {others[-1].made_by} has corrected this already: "
+                f"{_placed(given, row['code'], others[-1].change)}: {others[-1].made_by} has corrected this already: "
                 f"{others[-1].says}. Repeat with --replace (in the API: replace=true) to replace that bill."
             )
         old += [each.id for each in of_bill]
@@ -176,13 +177,27 @@ def _new_corrections(
             answered = work.read(row)
             found += work.change(answered, kept[row["id"]], whole, keep_same=True)
         except InputError as error:
-            where = given.places.get(row["code"])
-            problems += [f"{where}: {one}" if where else one for one in str(error).splitlines()]
+            problems += [_behind_cell(given, row["code"], one) for one in str(error).splitlines()]
         facts = (change for change in changes if _is_fact(change))
         found += [_unchecked_correction(row["id"], change, lines, request) for change in facts]
     if problems:
         raise InputError(capped(problems))
     return found
+
+
+def _placed(given: OwnBills, code: str, change: Change) -> str:
+    """The code behind the cell of the file that is about the same as this change."""
+    is_of_line = change.step == ManufacturingProcesses.step and len(change.path) > 1
+    return given.placed(code, int(change.path[1]) if is_of_line else None)
+
+
+def _behind_cell(given: OwnBills, code: str, problem: str) -> str:
+    """The problem behind the cell that it is about, which its target tells."""
+    target = re.match(
+        rf"{re.escape(code)}: {ManufacturingProcesses.step}\.{_LINES}\.(\d+)", problem
+    )
+    number = int(target[1]) if target else None
+    return f"{given.placed(code, number)}{problem.removeprefix(code)}"
 
 
 def capped(problems: Sequence[str]) -> str:
