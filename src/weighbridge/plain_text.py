@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _BEYOND_BMP: Final = 0x1_0000
+VALUE_ERROR: Final = "Value error, "
+"""First words of a message on a value that a function of ours, or of the parser, has refused."""
+_JARGON: Final = {
+    VALUE_ERROR: "",
+    "Input should be a valid integer, unable to parse string as an integer": "it must be a whole number",
+    "Input should be a valid number, unable to parse string as a number": "it must be a number",
+    "Input should be": "it must be",
+}
 _HARMFUL: Final = re.compile(
     "["
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 and C1 controls but tab and line feed, ESC among them
@@ -37,6 +45,13 @@ def visible(text: str) -> str:
 def one_line(text: str) -> str:
     """As `visible`, on a single line: tabs and line feeds become spaces."""
     return visible(" ".join(text.split()) if not text.isprintable() else text)
+
+
+def without_jargon(message: str) -> str:
+    """What the library that checks values says of one, in words that mean something to a reader."""
+    for theirs, ours in _JARGON.items():
+        message = message.replace(theirs, ours)
+    return message
 
 
 def counted(count: int, noun: str, plural: str | None = None) -> str:

@@ -23,6 +23,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from weighbridge.domain.budgets import DAY, MONTH
 from weighbridge.domain.products import FieldLimits
 from weighbridge.errors import SettingsError
+from weighbridge.plain_text import without_jargon
 
 _LIMITS: Final = FieldLimits()
 SHORTEST_TOKEN: Final = 16
@@ -368,7 +369,7 @@ def _explain(problem: Any) -> str:
     """
     name = str(problem["loc"][0])
     variable = name if name.startswith("OPENAI") else f"{PREFIX}{name.upper()}"
-    said = str(problem["msg"]).removeprefix("Value error, ")
+    said = without_jargon(str(problem["msg"]))
     if name in _SECRETS:
         return f"{variable} cannot be used: {said}"
     return f"{variable} is {problem['input']!r}: {said}"

@@ -21,6 +21,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
 from weighbridge import errors, telemetry
+from weighbridge.plain_text import VALUE_ERROR
 from weighbridge.service.queue import InvalidConfig
 from weighbridge.service.upkeep.own_factors import FactorsRefused
 
@@ -280,7 +281,9 @@ async def _on_invalid_request(request: Request, error: Exception) -> JSONRespons
     """A problem that lists every invalid field, with the status of `InvalidField`."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for these
     fields = [
-        FieldProblem(field=_field_name(problem["loc"]), detail=str(problem["msg"]))
+        FieldProblem(
+            field=_field_name(problem["loc"]), detail=str(problem["msg"]).removeprefix(VALUE_ERROR)
+        )
         for problem in error.errors()
     ]
     detail = "; ".join(f"{field.field}: {field.detail}" for field in fields)

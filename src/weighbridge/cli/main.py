@@ -36,6 +36,7 @@ from weighbridge.cli.desk import (
 )
 from weighbridge.cli.evaluation import evaluating, questionnaires
 from weighbridge.cli.terminal.streams import background_streams
+from weighbridge.cli.terminal.usage import PlainUsage
 from weighbridge.cli.upkeep import backing_up, notifying, sharing_factors
 from weighbridge.errors import MissingColumn, WeighbridgeError
 from weighbridge.settings import load_settings, unknown_names
@@ -48,6 +49,7 @@ app = typer.Typer(
     name="weighbridge",
     help="An AI processing queue for product catalogues: category, bill of materials, processes and "
     "a traceable kg CO2e for every product.",
+    cls=PlainUsage,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
