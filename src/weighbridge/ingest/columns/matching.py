@@ -423,7 +423,9 @@ def _mapping_hint(name: Field, headers: Sequence[str]) -> str:
     )
     column = next(near, None) if name in _TEXTS else None
     return (
-        f", or use one column for two fields: --map {quote(f'{name}={column}')}" if column else ""
+        f", or use one column for two fields with the mapping {quote(f'{name}={column}')}"
+        if column
+        else ""
     )
 
 

@@ -67,7 +67,7 @@ def test_of_a_short_and_a_long_description_without_a_name_the_short_one_is_the_n
 
 
 def test_one_description_alone_is_no_name_but_is_offered_as_one() -> None:
-    with pytest.raises(MissingColumn, match=r"two fields: --map .name=Item description"):
+    with pytest.raises(MissingColumn, match=r"two fields with the mapping .name=Item description"):
         match_columns(["Item no.", "Item description"], Wanted())
 
 

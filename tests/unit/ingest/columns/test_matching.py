@@ -172,7 +172,8 @@ def test_missing_columns_error_suggests_a_mapping() -> None:
 
 def test_where_only_a_description_is_missing_the_name_is_offered_for_it() -> None:
     with pytest.raises(
-        MissingColumn, match='or use one column for two fields: --map "description=Product name"'
+        MissingColumn,
+        match='or use one column for two fields with the mapping "description=Product name"',
     ):
         match_columns(["sku", "Product name", "colour"], Wanted())
 
