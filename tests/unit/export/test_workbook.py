@@ -15,12 +15,13 @@ import pytest
 from tests.unit.export.result_rows import COLUMNS, FIELDS, batches, completed, failed
 from weighbridge.domain.totals import CatalogueTotals, GroupTotal, TotalBy
 from weighbridge.export.columns import SIMULATED_WARNING
-from weighbridge.export.workbook.contributions import CONTRIBUTIONS
+from weighbridge.export.workbook.contributions import CONTRIBUTIONS, NOTES
+from weighbridge.export.workbook.products import product_columns, sheet_column
 from weighbridge.export.workbook.sheets import ROWS_PER_SHEET, emissions_format
 from weighbridge.export.workbook.writer import WorkbookWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from weighbridge.export.base import ResultRow
@@ -245,3 +246,54 @@ def test_every_bar_of_a_chart_has_its_name(tmp_path: Path) -> None:
     assert charts
     for name in charts:
         assert '<c:tickLblSkip val="1"/>' in part(path, name)
+
+
+_CELL = re.compile(r'<c r="([A-Z]+)(\d+)" s="(\d+)"( t="(?:s|inlineStr)")?')
+_LINE_POINTS = 15
+
+
+def printed_cells(path: Path, sheet: str) -> Iterator[tuple[str, str, bool, float]]:
+    """(column, text, whether it is wrapped, height of the row in lines) of each printed text."""
+    number = re.findall(r'<sheet name="([^"]+)"', part(path, "xl/workbook.xml")).index(sheet) + 1
+    found = part(path, f"xl/worksheets/sheet{number}.xml")
+    formats = part(path, "xl/styles.xml").split("<cellXfs")[1].split("</cellXfs>")[0]
+    wraps = ['wrapText="1"' in one for one in formats.split("<xf ")[1:]]
+    heights = {
+        row: float(height.group(1)) / _LINE_POINTS
+        if (height := re.search(r' ht="([\d.]+)"', head))
+        else 1.0
+        for row, head in re.findall(r'<row r="(\d+)"([^>]*)>', found)
+    }
+    table = pl.read_excel(path, sheet_name=sheet, infer_schema_length=0)
+    area = re.search(rf"Print_Area[^>]*>{sheet}!\$A\$1:\$([A-Z]+)\$", part(path, "xl/workbook.xml"))
+    assert area
+    printed = sum((ord(one) - 64) * 26**at for at, one in enumerate(reversed(area[1])))
+    for letters, row, style, is_text in _CELL.findall(found):
+        place = sum((ord(one) - 64) * 26**at for at, one in enumerate(reversed(letters))) - 1
+        if is_text and row != "1" and place < printed:
+            text = table[table.columns[place]][int(row) - 2]
+            yield table.columns[place], text, wraps[int(style)], heights[row]
+
+
+@pytest.mark.parametrize("sheet", ["Products", "Contributions", "Notes"])
+def test_long_texts_are_printed_whole(tmp_path: Path, sheet: str) -> None:
+    row = completed("AN-UNUSUALLY-LONG-CODE-" * 3, "A chair with a name that is long. " * 5)
+    long = tuple(
+        one._replace(
+            label=f"{one.label}, made in a very roundabout way " * 3,
+            source="Published by a ministry " * 6,
+        )
+        for one in row.contributions
+    )
+    row = dataclasses.replace(row, contributions=long, notes=("what to know, said at length " * 9,))
+    path = written(tmp_path / "results.xlsx", [[row, completed("SHORT-1")]], TOTALS)
+    widths = {one.name: one.width for one, _, _ in CONTRIBUTIONS} | {
+        one.name: one.width for one in NOTES
+    }
+    if sheet == "Products":
+        widths = {one.name: sheet_column(one).width for one in product_columns(FIELDS)}
+    seen = list(printed_cells(path, sheet))
+    assert any(len(text) > widths[name] for name, text, _, _ in seen)
+    for name, text, is_wrapped, lines in seen:
+        assert is_wrapped, name
+        assert lines >= min(len(text) / widths[name], 12), name

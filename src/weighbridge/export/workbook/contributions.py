@@ -36,7 +36,7 @@ CONTRIBUTIONS: Final[tuple[tuple[SheetColumn, str, str], ...]] = (
     (SheetColumn("activity_unit", 14), "", "kg, kWh …"),
     (SheetColumn("factor", 11, "0.0###"), "kg CO2e per activity_unit", "The emission factor."),
     (SheetColumn("emissions_kg_co2e", 20, EMISSIONS), "kg CO2e", "activity × factor, within its route."),
-    (SheetColumn("source", 46), "", "Who published the factor."),
+    (SheetColumn("source", 60), "", "Who published the factor."),
     (SheetColumn("year", 11), "", "Year of the factor."),
     (SheetColumn("region", 11), "", "Region of the factor."),
     (SheetColumn("licence", 22), "", "Licence of the factor."),

@@ -29,7 +29,7 @@ _PRINTED: Final = {
     "high_kg_co2e": 15,
     "quantity": 11,
     "total_kg_co2e": 16,
-    "decided_by": 21,
+    "decided_by": 24,
     "data_quality": 13,
     "mass_kg": 10,
     "mass_origin": 13,
@@ -39,8 +39,6 @@ _PRINTED: Final = {
 """The columns that are printed, in this order, and their widths. The columns that are not printed
 come after them.
 """
-_WRAPPED: Final = frozenset({"name", "category", "subcategory", "notes"})
-"""The columns whose text is wrapped into further lines if it does not fit."""
 _SMALL_PRINT: Final = ("proxy for ", "left out: ")
 
 
@@ -67,7 +65,6 @@ def sheet_column(column: Column) -> SheetColumn:
         column.name,
         _PRINTED.get(column.name, column.width),
         EMISSIONS if column.figure else column.number_format,
-        is_long=column.name in _WRAPPED,
         is_alarm=column.name == "simulated",
     )
 

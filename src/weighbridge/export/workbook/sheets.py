@@ -140,13 +140,19 @@ class TableSheet:
         printed: int | None = None,
         rows_per_sheet: int = ROWS_PER_SHEET,
     ) -> None:
-        """Add the first sheet; `frozen` columns stay in view, the first `printed` are printed."""
+        """Add the first sheet; `frozen` columns stay in view, the first `printed` are printed.
+
+        On paper nobody can widen a column, so text of printed columns goes on in further lines.
+        """
         self._book = book
         self._styles = styles
         self._name = name
-        self._columns = columns
         self._frozen = frozen
         self._printed = printed or len(columns)
+        self._columns = [
+            one._replace(is_long=one.number_format is None) if at < self._printed else one
+            for at, one in enumerate(columns)
+        ]
         self._rows_per_sheet = rows_per_sheet
         self._full_sheets = 0
         self._sheet = self._new_sheet(name)
@@ -202,5 +208,13 @@ def _count_lines(column: SheetColumn, value: Cell) -> int:
     """About how many lines a cell takes when its text is wrapped."""
     if not column.is_long or not isinstance(value, str):
         return 1
-    wanted = sum(max(math.ceil(len(line) * 1.1 / column.width), 1) for line in value.split("\n"))
-    return min(wanted, _MOST_LINES)
+    return min(sum(_lines_of(line, column.width) for line in value.split("\n")), _MOST_LINES)
+
+
+def _lines_of(line: str, width: int) -> int:
+    """About how many lines a text without line breaks takes in a column. A width is in digits: most
+    letters are narrower, capitals are wider, and a broken line ends before it is full.
+    """
+    if len(line) <= width and not line.isupper():
+        return 1
+    return max(math.ceil(len(line) * 1.1 / width), 1)
