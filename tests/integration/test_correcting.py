@@ -31,6 +31,7 @@ from weighbridge.service.desk.correcting import (
     take_back,
 )
 from weighbridge.service.product_views import show_product
+from weighbridge.service.results import iterate_results
 from weighbridge.service.views.listing import Filter, Order, approve, list_page
 from weighbridge.store.schema import migrate
 from weighbridge.weighing import on_every_core
@@ -106,6 +107,39 @@ async def test_a_selection_is_corrected_without_a_call_and_marked(
         entry = (await audit_page(running.app.database, limit=1))[0]
         assert (entry.actor, entry.detail["products"]) == ("ana", 3)
         await running.assert_sound()
+
+
+async def test_the_origin_of_a_mass_is_the_catalogue_the_model_or_a_person(
+    database_url: str, tmp_path: Path
+) -> None:
+    async def origins() -> dict[str, str | None]:
+        app = running.app
+        rows = [
+            (row.code, row.mass_origin)
+            async for batch in iterate_results(app.database, app.taxonomy, app.questions.steps)
+            for row in batch
+        ]
+        for code, origin in rows:
+            assert (await _footprint(running, code)).mass.origin is origin
+        return {code: origin and origin.value for code, origin in rows}
+
+    async with program(database_url, tmp_path) as running:
+        await running.add({"code": "P-000", "weight_kg": 0.3}, {"code": "P-009"})
+        await running.start()
+        await running.until(completed=2)
+        as_found = {"P-000": "given", "P-009": "inferred"}
+        assert await origins() == as_found
+        await _correct(running, list(as_found), "bill_of_materials.lines.1.component", "body")
+        assert await origins() == as_found
+        await _correct(running, list(as_found), MASS, 0.6)
+        assert await origins() == dict.fromkeys(as_found, "corrected")
+        # Programs of earlier versions, which know no such origin, read the same footprints.
+        assert not await running.value(
+            "SELECT bool_or(detail #>> '{footprint,mass,origin}' = 'corrected') FROM footprints"
+        )
+        for code in as_found:
+            await _take_back(running, code)
+        assert await origins() == as_found
 
 
 async def test_a_correction_survives_a_new_answer_and_can_be_taken_back(

@@ -12,6 +12,7 @@ class Origin(StrEnum):
     GIVEN = "given"  # by the owner of the product
     INFERRED = "inferred"  # by the model
     DEFAULT = "default"  # by us, for want of better
+    CORRECTED = "corrected"  # by a person; found when it is shown, never stored with a footprint
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,7 +232,7 @@ _FIGURES: Final[tuple[Column, ...]] = (
     Column(
         "mass_origin",
         "",
-        "given: the weight in the catalogue, or as corrected; inferred: estimated by the model.",
+        "given: the weight in the catalogue; inferred: estimated by the model; corrected: by a reviewer.",
         13,
         lambda row: row.mass_origin.value if row.mass_origin else None,
     ),

@@ -12,6 +12,7 @@ from weighbridge.errors import NotFound
 from weighbridge.store import answers, calls, footprints, products
 from weighbridge.store.calls import OK
 from weighbridge.store.listing import IS_CHECKED, IS_CORRECTED
+from weighbridge.weighing.by_people import with_corrected_mass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -183,7 +184,7 @@ async def show_product(database: Database, steps: Steps, code: str) -> ProductRe
     footprint = None
     if detail is not None and row["status"] == ProcessingStatus.COMPLETED:
         footprint = ShownFootprint(
-            detail.footprint,
+            with_corrected_mass(detail.footprint, detail.model_answers, steps),
             steps.shown(detail.answers),
             detail.provenance,
             row["cost_usd"],

@@ -16,7 +16,7 @@ from weighbridge.service.views.totals import totals_within
 from weighbridge.store import corrections
 from weighbridge.store.footprints import BY_ID, stream_results
 from weighbridge.store.totals import BY_TOTAL, Within
-from weighbridge.weighing.by_people import names_a_person, without_persons
+from weighbridge.weighing.by_people import names_a_person, with_corrected_mass, without_persons
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -66,7 +66,7 @@ def result_row(row: Mapping[str, Any], taxonomy: Taxonomy, steps: Steps) -> Resu
     detail = row["detail"]
     if detail is None:
         return ResultRow(**base)
-    footprint = detail.footprint
+    footprint = with_corrected_mass(detail.footprint, detail.model_answers, steps)
     return ResultRow(
         **base,
         figure_since=row["figure_since"],

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.carbon.explanation import ByPeople
+from weighbridge.domain.answers import BillOfMaterials
 from weighbridge.domain.corrections import (
     OWN_FACTOR,
     OWN_FACTOR_BY,
@@ -19,14 +20,17 @@ from weighbridge.domain.corrections import (
     is_about_correction,
     without_person,
 )
+from weighbridge.domain.quantities import Origin
+from weighbridge.errors import AnswerError
 from weighbridge.weighing.product_factors import FACTORS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses
+    from weighbridge.domain.answers import ManufacturingProcesses, StepName
     from weighbridge.domain.corrections import Correction
     from weighbridge.domain.results import Footprint
+    from weighbridge.steps import Steps
 
 _SAME: Final = 1e-6
 """Two masses, or two shares of the whole, count as the same where they differ by no more than this
@@ -73,6 +77,28 @@ def _is_same(own: list[tuple[float, float]], model: list[tuple[float, float]] | 
         any(math.isclose(a, b, rel_tol=_SAME) for a, b in zip(one, other, strict=True))
         for one, other in zip(sorted(own), sorted(model), strict=True)
     )
+
+
+def with_corrected_mass(
+    footprint: Footprint, model_answers: Mapping[StepName, Mapping[str, Any]], steps: Steps
+) -> Footprint:
+    """The footprint with the origin of its mass as "corrected" where the model's own bill, which is
+    in `model_answers` if it is corrected, had another.
+
+    That is not stored: programs of earlier versions know no such origin.
+    """
+    stored = model_answers.get(BillOfMaterials.step)
+    if stored is None:
+        return footprint
+    try:
+        bill = steps.decode(BillOfMaterials.step, stored)
+    except AnswerError:
+        return footprint
+    if not isinstance(bill, BillOfMaterials):
+        return footprint
+    is_same = math.isclose(footprint.mass.value, bill.mass_kg, rel_tol=_SAME)
+    origin = footprint.mass.origin if is_same else Origin.CORRECTED
+    return replace(footprint, mass=replace(footprint.mass, origin=origin))
 
 
 def names_a_person(footprint: Footprint) -> bool:

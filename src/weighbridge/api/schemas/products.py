@@ -122,7 +122,7 @@ class MassView(Schema):
 
     value: float
     unit: str
-    origin: str = Field(examples=["given", "inferred"])
+    origin: str = Field(examples=["given", "inferred", "corrected"])
     low: float | None = None
     high: float | None = None
     source: str | None = None
