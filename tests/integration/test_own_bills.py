@@ -212,7 +212,7 @@ async def test_a_bad_row_is_named_and_nothing_is_changed(database_url: str, tmp_
             ("P-001,pp_resin,1e9,,x", "is not possible"),
             ("P-001,pp_resin,nan,,x", "is not possible"),
             ('P-001,pp_resin,"1,5x",,x', "'1,5x' is not a number"),
-            ("P-001,pp_resin,,,x", "is not a number"),
+            ("P-001,pp_resin,,,x", "the mass is missing"),
             (",pp_resin,1,,x", "the code is missing"),
             ("P-001,pp_resin,0.1,welding wands,x", "there is no process 'welding wands'"),
             (
@@ -284,16 +284,55 @@ def test_numbered_columns_of_a_catalogue_are_lines_of_a_bill(tmp_path: Path) -> 
     ]
 
 
+BODY_AND_SCREWS = [("pp_resin", 0.25, "Körper"), ("steel_fasteners", 0.05, "")]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Artikelnummer;Werkstoff;Gewicht (g);Bauteil\nP;pp_resin;250;Körper\nP;steel_fasteners;50;\n", "cp1252"),
+        ("SKU\tMaterial\tMasse [kg]\tTeil\nP\tpp_resin\t0,25\tKörper\nP\tsteel_fasteners\t0,05\t\n", "utf-16"),
+        ("code,material,mass (g),part\nP,pp_resin,0.25 kg,Körper\nP,steel_fasteners,50,\n", "utf-8-sig"),
+        ("code;Bauteil 1;Material 1;Gewicht 1 (g);Material 2;Gewicht 2 (g)\nP;Körper;pp_resin;250;steel_fasteners;50\n", "utf-8"),
+        ("code,component_1,material_1,mass_g_1,material_2,mass_g_2\nP,Körper,pp_resin,250,steel_fasteners,50\n", "utf-8"),
+    ],
+    ids=["of a German spreadsheet", "with tabs", "with a unit in a cell", "numbered", "numbered, with underscores"],
+)  # fmt: skip
+def test_headers_units_and_encodings_are_those_of_catalogues(
+    tmp_path: Path, text: str, encoding: str
+) -> None:
+    path = tmp_path / "bills.csv"
+    path.write_bytes(text.encode(encoding))
+    lines = read_own_bills(path, load_factors(load_settings())).bills["P"]
+    assert [(one.material, one.mass_kg, one.component) for one in lines] == BODY_AND_SCREWS
+
+
+def test_a_catalogue_with_a_column_of_materials_is_no_bill_beside_one(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        catalogue, bills = book.add_worksheet("Produkte"), book.add_worksheet("Stückliste")
+        catalogue.write_row(0, 0, ["code", "name", "description", "weight", "material"])
+        catalogue.write_row(1, 0, ["P", "Box", "A box with screws", 0.3, "Plastic, steel"])
+        bills.write_row(0, 0, ["code", "material", "mass (g)", "component"])
+        bills.write_row(1, 0, ["P", "pp_resin", 250, "Körper"])
+        bills.write_row(2, 0, ["P", "steel_fasteners", 50, ""])
+    lines = read_own_bills(path, load_factors(load_settings())).bills["P"]
+    assert [(one.material, one.mass_kg, one.component) for one in lines] == BODY_AND_SCREWS
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("code,material 1,mass 1,material 2\n", "material 2 has no mass beside it"),
-        ("code,material 1,mass 1 (g)\n", "material 1 has no mass beside it"),
+        ("code,material 1,width 1\n", "material 1 has no mass beside it"),
         (
             "code,material 1,mass 1\nP-001,,0.1\n",
             "row 2, column material 1: the material is missing",
         ),
-        ("code,material 1,mass 1\nP-001,pp_resin,\n", "row 2, column mass 1: the mass ''"),
+        (
+            "code,material 1,mass 1\nP-001,pp_resin,\n",
+            "row 2, column mass 1: the mass is missing",
+        ),
         ("code,mass 1\nP-001,0.1\n", "The file has no bill of materials"),
         ("material 1,mass 1\npp_resin,0.1\n", "The file has no bill of materials"),
     ],

@@ -265,8 +265,15 @@ def _shortened(sample: str) -> str:
 
 
 def _unused_lines(report: CatalogueReport) -> Iterator[str]:
-    """A line for each unused column that looks like a field, then one with all others."""
-    plain = [column.column for column in report.unused if not column.looks_like]
+    """A line for each unused column that looks like a field, one with those of own bills, then one
+    with all others.
+    """
+    of_bills = [column for column in report.unused if column.is_of_bill]
+    rest = [column for column in report.unused if not column.is_of_bill]
+    plain = [column.column for column in rest if not column.looks_like]
+    if of_bills:
+        names = listed([column.column for column in of_bills], 12)
+        yield f"Not used: {names} ({of_bills[0].remedy})"
     for column in report.unused:
         if column.looks_like:
             yield f"Not used, though it looks like {column.looks_like}: {column.column} ({column.remedy})"

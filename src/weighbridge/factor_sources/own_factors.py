@@ -115,7 +115,8 @@ class OwnFactors(FactorSource):
                         problems.append(error)
         except (OSError, UnicodeDecodeError) as error:
             raise UnreadableFile(
-                f"{self._file.name} cannot be read as UTF-8 text: {error}. Save it as UTF-8."
+                f"{self._file.name} cannot be read as text in UTF-8: {error}. Save its table as CSV "
+                'in UTF-8; a spreadsheet calls that "CSV UTF-8".'
             ) from error
         if problems:
             more = len(problems) - _SHOWN_PROBLEMS

@@ -98,3 +98,17 @@ def test_a_header_of_two_rows_may_come_again_without_its_units(tmp_path: Path) -
         csv.writer(file).writerows(rows)
     found = read_file(tmp_path / "a.csv")
     assert [product.weight_kg for product in found.products] == [0.3, 0.4]
+
+
+def test_numbered_columns_of_own_bills_say_what_reads_them() -> None:
+    headers = [
+        "code", "name", "description", "weight", "material 1", "mass_kg 1", "process 1",
+        "material_2", "Gewicht 2 (g)", "mass 3", "shelf 4",
+    ]  # fmt: skip
+    columns = match_columns(headers, Wanted())
+    unused = {one.column: one for one in unused_columns(columns)}
+    of_bills = {name for name, one in unused.items() if one.is_of_bill}
+    assert of_bills >= {"mass_kg 1", "material_2", "Gewicht 2 (g)"}
+    assert all("weighbridge bills" in (unused[name].remedy or "") for name in of_bills)
+    assert not {"mass 3", "shelf 4"} & of_bills
+    assert unused["mass 3"].looks_like is Field.WEIGHT

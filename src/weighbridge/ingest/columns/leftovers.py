@@ -10,6 +10,8 @@ from weighbridge.ingest.columns.fields import Field
 from weighbridge.ingest.columns.headers import read_header
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from weighbridge.ingest.columns.matching import ColumnMap
 
 _STEMS: Final = {
@@ -30,16 +32,34 @@ _STEMS: Final = {
 _PATTERNS: Final = {field: re.compile(stem, re.IGNORECASE) for field, stem in _STEMS.items()}
 
 
+_NUMBERED: Final = re.compile(
+    r"(?P<what>material|werkstoff|mass|weight|gewicht|process|component|bauteil)\D*(?P<number>\d{1,3})\D*",
+    re.IGNORECASE,
+)
+_MATERIALS: Final = frozenset({"material", "werkstoff"})
+_MASSES: Final = frozenset({"mass", "weight", "gewicht"})
+OWN_BILLS: Final = (
+    "it is of a bill of materials of your own: once the products are stored, weighbridge bills FILE "
+    "(on the dashboard: Review) reads these"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class UnusedColumn:
-    """A column that is not used; `looks_like` is the field that its header may be meant for."""
+    """A column that is not used; `looks_like` is the field that its header may be meant for.
+
+    `is_of_bill`: it is one of the numbered columns of a bill of materials, such as `mass_kg 2`.
+    """
 
     column: str
     looks_like: Field | None = None
+    is_of_bill: bool = False
 
     @property
     def remedy(self) -> str | None:
         """The option that would use the column for the field it looks like, or what else to do."""
+        if self.is_of_bill:
+            return OWN_BILLS
         if self.looks_like is Field.CODE:
             return (
                 "a second table beside the first is not read: give it a sheet or a file of its own"
@@ -50,11 +70,30 @@ class UnusedColumn:
 def unused_columns(columns: ColumnMap) -> tuple[UnusedColumn, ...]:
     """Every named column that no field is taken from, in the order of the file."""
     used = set(columns.columns().values())
+    of_bills = _of_bills(columns.headers)
     return tuple(
-        UnusedColumn(header, _reminds_of(header, columns))
+        UnusedColumn(header, is_of_bill=True)
+        if header in of_bills
+        else UnusedColumn(header, _reminds_of(header, columns))
         for position, header in enumerate(columns.headers)
         if header.strip() and position not in used
     )
+
+
+def _of_bills(headers: Sequence[str]) -> frozenset[str]:
+    """The numbered columns of own bills of materials: those of a number that has a material and its
+    mass.
+    """
+    numbered: dict[str, dict[str, str]] = {}
+    for header in headers:
+        if match := _NUMBERED.fullmatch(header.strip()):
+            numbered.setdefault(match["number"], {})[header] = match["what"].lower()
+    found: set[str] = set()
+    for of_number in numbered.values():
+        what = set(of_number.values())
+        if what & _MATERIALS and what & _MASSES:
+            found |= of_number.keys()
+    return frozenset(found)
 
 
 def _reminds_of(header: str, columns: ColumnMap) -> Field | None:

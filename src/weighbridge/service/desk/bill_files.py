@@ -24,9 +24,11 @@ import polars as pl
 
 from weighbridge.domain.facts import ENERGY_FIGURES
 from weighbridge.errors import InputError, UnreadableFile
-from weighbridge.ingest.columns.fields import normalise
+from weighbridge.ingest.columns.fields import SYNONYMS, Field
+from weighbridge.ingest.columns.headers import read_header
+from weighbridge.ingest.formats.text_encoding import find_encoding
 from weighbridge.ingest.formats.xlsx.rows import column_letters, rows
-from weighbridge.ingest.formats.xlsx.workbook import Workbook
+from weighbridge.ingest.formats.xlsx.workbook import Sheet, Workbook
 from weighbridge.ingest.isolation.alone import read_alone
 from weighbridge.ingest.values.numbers import evidence_of, plain_number, tidy, unambiguous
 from weighbridge.ingest.values.weights import KILOGRAM, read_weight
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
     from weighbridge.carbon.factors import FactorTable
     from weighbridge.ingest.values.numbers import DecimalSign
+    from weighbridge.ingest.values.weights import MassUnit
 
 MOST_LINES: Final = 25
 MOST_ROWS: Final = 500_000
@@ -50,13 +53,29 @@ LIGHTEST_KG: Final = 1e-9
 _SHOWN_PROBLEMS: Final = 20
 _SEVERAL: Final = ";"
 _NAMES: Final = {
-    "code": ("code", "productcode", "sku", "articlenumber", "itemcode", "product", "parent"),
-    "material": ("material", "materialkey", "materialname", "substance"),
-    "mass_kg": ("masskg", "mass", "weightkg", "weight", "kg", "massinkg", "weightinkg"),
-    "process": ("process", "processes", "manufacturingprocess", "manufacturing"),
-    "component": ("component", "part", "componentname", "partname", "position"),
+    "code": (
+        "code", "productcode", "sku", "articlenumber", "itemcode", "product", "parent",
+        *SYNONYMS[Field.CODE],
+    ),
+    "material": (
+        "material", "materialkey", "materialname", "substance", "werkstoff", "materialbezeichnung",
+        "materiau", "matiere", "materiale", "materiaal", "surowiec",
+    ),
+    "mass_kg": (
+        "masskg", "mass", "weightkg", "weight", "kg", "massinkg", "weightinkg",
+        *SYNONYMS[Field.WEIGHT],
+    ),
+    "process": (
+        "process", "processes", "manufacturingprocess", "manufacturing",
+        *SYNONYMS[Field.PROCESS_HINTS],
+    ),
+    "component": (
+        "component", "part", "componentname", "partname", "position", "bauteil", "komponente",
+        "teil", "composant", "componente", "onderdeel",
+    ),
     **FACT_COLUMNS,
-}
+}  # fmt: skip
+"""Our names of columns → what people call them, as `read_header` writes its keys."""
 _CALLED: Final = {"mass_kg": "mass"}
 _NUMBERS: Final = ("mass_kg", *ENERGY_FIGURES)
 _NO_NUMBERS: Final[Mapping[int, str]] = MappingProxyType({})
@@ -66,7 +85,7 @@ _NO_COLUMNS: Final = (
     "component and country are optional), or one row for each product with the columns code, material 1, "
     "mass_kg 1, material 2, mass_kg 2 and so on."
 )
-_NUMBERED: Final = re.compile(r"(\D*)(\d{1,3})(\D*)")
+_NUMBERED: Final = re.compile(r"(\D*?)[\s_.\-]*(\d{1,3})[\s_.\-]*(\D*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +142,21 @@ class _Row:
     cells: Mapping[str, str]
     are_numbers: frozenset[str] = frozenset()
     """The columns whose cell is a number in a workbook, and so can be read in one way only."""
+    unit: MassUnit = KILOGRAM
+    """The unit of a mass without one, by its column's header."""
 
 
-_Layout = dict[int | None, dict[str, int]]
-"""The positions of columns by our names for them; the outer key is the number of numbered columns
-("material 2"), or None for columns without a number.
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Where our columns are (`at`, by our names for them), and the unit of the masses."""
+
+    at: Mapping[str, int]
+    unit: MassUnit = KILOGRAM
+
+
+_Layout = dict[int | None, _Columns]
+"""The columns of a file by the number of numbered columns ("material 2"), or None for columns
+without a number.
 """
 
 
@@ -205,7 +234,7 @@ class _LineReader:
                 plain = self._rewritten_cell(name, text) if name in _NUMBERS else text
                 facts |= read_facts({name: plain}, processes, self._factors)
         with _naming(row, "mass_kg"):
-            mass_kg = _mass_kg(row.cells["mass_kg"], self._signs["mass_kg"])
+            mass_kg = _mass_kg(row.cells["mass_kg"], self._signs["mass_kg"], row.unit)
         return OwnLine(material, mass_kg, component, processes, facts, row.addresses)
 
     def _key_of(self, kind: str, text: str, names: Mapping[str, str]) -> str:
@@ -277,13 +306,18 @@ def _check_fit(material: str, processes: Sequence[str], factors: FactorTable) ->
             )
 
 
-def _mass_kg(text: str, decimal: DecimalSign | None) -> float:
-    """The mass in a cell, in kg. Raises InputError if it is none."""
+def _mass_kg(text: str, decimal: DecimalSign | None, unit: MassUnit) -> float:
+    """The mass in a cell, in kg; without a unit of its own it is in `unit`.
+
+    Raises InputError if it is none.
+    """
+    if not text.strip():
+        raise InputError("the mass is missing; write kilograms, like 1.25.")
     plain = _rewritten_number("mass_kg", text.strip(), decimal)
     try:
-        mass_kg = float(plain)
+        mass_kg = unit.to_kg(float(plain))
     except ValueError:
-        named = read_weight(text, KILOGRAM, decimal).mass_kg  # "250 g"
+        named = read_weight(text, unit, decimal).mass_kg  # "250 g"
         if named is None:
             raise InputError(
                 f"the mass {text.strip()!r} is not a number; write kilograms, like 1.25."
@@ -320,9 +354,11 @@ def _rows(path: Path) -> Iterator[_Row]:
         yield from _sheet_rows(path)
         return
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding=find_encoding(path).codec).removeprefix("\ufeff")
     except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableFile(f"{path.name} cannot be read as UTF-8 text: {error}.") from error
+        raise UnreadableFile(
+            f"{path.name} cannot be read as text ({error}). Save it as CSV in UTF-8."
+        ) from error
     first = text.partition("\n")[0]
     sign = max(",;\t", key=first.count)
     try:
@@ -330,7 +366,7 @@ def _rows(path: Path) -> Iterator[_Row]:
     except csv.Error as error:
         raise UnreadableFile(f"{path.name} cannot be read as CSV: {error}.") from error
     titles = [" ".join(title.split()) for title in (lines[0] if lines else ())]
-    layout = _layout(titles)
+    layout = _layout(list(enumerate(titles)))
     if not layout:
         raise UnreadableFile(_NO_COLUMNS)
     for number, cells in enumerate(lines[1:], start=2):
@@ -341,26 +377,25 @@ def _rows(path: Path) -> Iterator[_Row]:
 def _sheet_rows(path: Path) -> Iterator[_Row]:
     """The rows of every sheet with the columns of a bill.
 
+    A sheet that also names and describes its products is the catalogue: it counts only if no other
+    sheet has a bill, or if its materials are numbered.
+
     Raises:
         UnreadableFile: no sheet has them.
     """
     book = Workbook(path)
-    is_found = False
     try:
+        found: list[tuple[Sheet, list[tuple[int, str]], _Layout, bool]] = []
         for sheet in book.sheets:
+            head = next(rows(book, sheet), None)
+            titles = [] if head is None else [(at, c.text or "") for at, c in head.cells.items()]
+            if layout := _layout(titles):
+                is_catalogue = None in layout and _describes([text for _, text in titles])
+                found.append((sheet, titles, layout, is_catalogue))
+        bills = [one for one in found if not one[-1]] or found
+        for sheet, titles, layout, _ in bills:
             lines = rows(book, sheet)
-            head = next(lines, None)
-            titles = (
-                [] if head is None else [(at, cell.text or "") for at, cell in head.cells.items()]
-            )
-            named = _layout([text for _, text in titles])
-            if not named:
-                continue
-            is_found = True
-            layout = {
-                number: {name: titles[at][0] for name, at in places.items()}
-                for number, places in named.items()
-            }
+            next(lines)
             for row in lines:
                 texts = {at: cell.text or "" for at, cell in row.cells.items()}
                 numbers = {at: cell.number for at, cell in row.cells.items() if cell.number}
@@ -370,8 +405,14 @@ def _sheet_rows(path: Path) -> Iterator[_Row]:
                 yield from _lines_of(addresses, texts, layout, numbers)
     finally:
         book.package.close()
-    if not is_found:
+    if not found:
         raise UnreadableFile(_NO_COLUMNS)
+
+
+def _describes(titles: Sequence[str]) -> bool:
+    """Whether a header has a name and a description of each product."""
+    keys = {key for title in titles for key in read_header(title).keys}
+    return all(keys & set(SYNONYMS[field]) for field in (Field.NAME, Field.DESCRIPTION))
 
 
 def _lines_of(
@@ -385,57 +426,65 @@ def _lines_of(
     `addresses` and `texts` are the row's cells by position, `numbers` those that are numbers in a
     workbook.
     """
-    for number, places in layout.items():
-        cells = {name: texts.get(at, "") for name, at in places.items()}
+    for number, columns in layout.items():
+        cells = {name: texts.get(at, "") for name, at in columns.at.items()}
         written = cells if number is None else {n: c for n, c in cells.items() if n != "code"}
         if any(text.strip() for text in written.values()):
-            stored = {n: numbers[at] for n, at in places.items() if n in _NUMBERS and at in numbers}
+            stored = {
+                n: numbers[at] for n, at in columns.at.items() if n in _NUMBERS and at in numbers
+            }
             plain = {name: unambiguous(number) for name, number in stored.items()}
-            where = {name: addresses[at] for name, at in places.items()}
-            yield _Row(where, cells | plain, frozenset(plain))
+            where = {name: addresses[at] for name, at in columns.at.items()}
+            yield _Row(where, cells | plain, frozenset(plain), columns.unit)
 
 
-def _layout(header: Sequence[str]) -> _Layout:
-    """Where each of our columns is, by the header of a file; {} if it is no bill of materials.
+def _layout(header: Sequence[tuple[int, str]]) -> _Layout:
+    """Where each of our columns is, by the header of a file (position and title of each column);
+    {} if it is no bill of materials.
 
     Raises:
         UnreadableFile: a numbered material has no mass, or a mass no material.
     """
-    titles = [normalise(title) for title in header]
-    found = _places(titles)
-    numbers = dict.fromkeys(
-        int(match[2])
-        for title in titles
-        if (match := _NUMBERED.fullmatch(title)) and match[1] + match[3] in _NAMES["material"]
-    )
+    found = _columns(header)
+    numbered = {
+        at: (int(match[2]), f"{match[1]}{match[3]}")
+        for at, title in header
+        if (match := _NUMBERED.fullmatch(title.strip()))
+    }
+    numbers = {
+        number
+        for at, (number, title) in numbered.items()
+        if "material" in _columns([(at, title)]).at
+    }
     if not numbers:
-        return {None: found} if all(name in found for name in _NEEDED) else {}
-    if "code" not in found:
+        return {None: found} if all(name in found.at for name in _NEEDED) else {}
+    if "code" not in found.at:
         return {}
     layout: _Layout = {}
     for number in sorted(numbers):
-        places = _places([_without(number, title) for title in titles])
-        if "mass_kg" not in places:
+        places = _columns([(at, title) for at, (n, title) in numbered.items() if n == number])
+        if "mass_kg" not in places.at:
             raise UnreadableFile(
                 f"The column of material {number} has no mass beside it. Add a column "
                 f"mass_kg {number}, in kilograms."
             )
-        layout[number] = places | {"code": found["code"]}
+        layout[number] = _Columns({**places.at, "code": found.at["code"]}, places.unit)
     return layout
 
 
-def _without(number: int, title: str) -> str:
-    """The title of a numbered column without its number; "" if it has not this number."""
-    match = _NUMBERED.fullmatch(title)
-    return match[1] + match[3] if match and int(match[2]) == number else ""
+def _columns(header: Sequence[tuple[int, str]]) -> _Columns:
+    """Where each of our columns is, of those that there are, and the unit in the header of masses.
 
-
-def _places(titles: Sequence[str]) -> dict[str, int]:
-    """The position of each of our columns that the file has, by our name for it."""
-    found = {}
+    Of several names that people have for a column the first one counts.
+    """
+    read = [(at, read_header(title)) for at, title in header]
+    found: dict[str, int] = {}
+    unit = KILOGRAM
     for name, synonyms in _NAMES.items():
         for synonym in synonyms:
-            if synonym in titles:
-                found[name] = titles.index(synonym)
+            if match := next((one for one in read if synonym in one[1].keys), None):
+                found[name] = match[0]
+                if name == "mass_kg":
+                    unit = match[1].unit or KILOGRAM
                 break
-    return found
+    return _Columns(found, unit)

@@ -146,7 +146,7 @@ class XlsxReader(Reader):
                     SheetUse(
                         sheet.name,
                         used=False,
-                        why="it has no header with code, name and description (own bills of materials are read by weighbridge bills)",
+                        why="it has no header with code, name and description (own bills of materials are read by weighbridge bills; on the dashboard: Review)",
                     )
                 )
                 continue
