@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,7 +26,6 @@ from weighbridge.service.access.sessions import SESSION_COOKIE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from playwright.sync_api import Browser, Dialog, Page, Route
 
@@ -38,6 +38,7 @@ PAGES = (
     "/", "/upload", "/products", "/products/B-1", "/products/nobody", "/products-found", "/insights", "/failures", "/cost", "/batches", "/audit",
     "/settings", "/settings/factors", "/review",
 )  # fmt: skip
+EXAMPLE_PICTURE = Path(__file__).parents[2] / "examples" / "images" / "bottle.png"
 CATALOGUE = """sku;Produktname;Erläuterung;Gewicht (g);Herkunft hier
 C-1;Edelstahlflasche;Flasche aus Edelstahl, 500 ml, doppelwandig;350;DE
 C-2;Eichenregal;Wandregal aus massiver Eiche mit zwei Stahlwinkeln;2400;PL
@@ -431,6 +432,28 @@ def test_a_review_workbook_and_own_bills_go_through_the_browser(page: Page, tmp_
     page.goto("/review")
     page.get_by_role("button", name="Show what would move").click()
     expect(page.locator("[data-recompute] [role=status]")).to_contain_text("would move.")
+
+
+def test_a_picture_is_added_on_the_page_of_its_product(page: Page, server: ServerProcess) -> None:
+    cup = {"code": "CUP", "name": "Cup", "description": "A cup of porcelain"}
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
+    server.call("POST", "/api/products", json.dumps(cup).encode(), **headers)
+    server.until("/api/products/CUP", is_weighed, PATIENCE_S, **headers)
+    log_in(page, next_page="/products/CUP")
+    page.get_by_text("Correct what was uploaded").click()
+    form = page.locator("form[data-picture]")
+    add = form.get_by_role("button", name="Add the picture and weigh again")
+    form.get_by_label("Picture").set_input_files(
+        {"name": "cup.png", "mimeType": "image/png", "buffer": b"no picture"}
+    )
+    add.click()
+    expect(form.get_by_role("alert")).to_contain_text("cup.png")
+    assert violations(page) == []
+    form.get_by_label("Picture").set_input_files(EXAMPLE_PICTURE)
+    add.click()
+    expect(page.get_by_role("img", name="Picture of Cup")).to_be_visible()
+    expect(page.locator("#figure .headline strong")).to_be_visible()  # weighed again
+    assert page.request.delete("/api/products/CUP", headers=headers).status == 204
 
 
 def test_charts_are_drawn_once_the_page_is_painted(page: Page) -> None:

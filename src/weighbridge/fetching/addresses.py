@@ -40,9 +40,10 @@ def require_public(address: str, host: str) -> None:
     address.
     """
     if not is_public(address):
+        leads = "" if address == host else f" leads to {address}, which"
         raise PictureRefused(
-            f"{host} leads to {address}, which is not a public address. Use a public address, or "
-            "put the picture beside the catalogue."
+            f"{host}{leads} is not a public address. Use a public address, or upload the picture to "
+            "the product."
         )
 
 

@@ -1,4 +1,4 @@
-// The footprint as areas.
+// The footprint as areas, and a picture that somebody adds.
 "use strict";
 
 function drawTree() {
@@ -38,3 +38,38 @@ function drawTree() {
 drawTree();
 // A correction swaps the page's content.
 document.addEventListener("htmx:afterSettle", (event) => { if (event.target.id === "main") drawTree(); });
+
+// The API takes the picture. Until this script is there the button is disabled: the browser itself
+// would send the file and show the bare answer.
+function readyPicture() {
+  for (const button of document.querySelectorAll("[data-picture] button")) button.disabled = false;
+}
+readyPicture();
+document.addEventListener("htmx:afterSettle", (event) => { if (event.target.id === "main") readyPicture(); });
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target.closest("[data-picture]");
+  if (!form) return;
+  event.preventDefault();
+  const state = form.querySelector("[data-state]");
+  const say = (text, isBad) => {
+    state.textContent = text;
+    state.className = isBad ? "upload-state banner bad" : "upload-state";
+    state.setAttribute("role", isBad ? "alert" : "status");
+  };
+  const body = new FormData(form);
+  const button = form.querySelector("button");
+  button.disabled = true;
+  say("Storing the picture …", false);
+  try {
+    const answer = await fetch(form.action, { method: "POST", body });
+    if (answer.ok) { location.reload(); return; }
+    const isJson = (answer.headers.get("content-type") || "").includes("json");
+    const { detail, title } = isJson ? await answer.json() : {};
+    if (answer.status === 401) say("Your session has ended. Log in again in another tab (/login), then press the button once more.", true);
+    else say(detail || title || `The server answered ${answer.status}.`, true);
+  } catch (error) {
+    say(`The server cannot be reached: ${error.message}`, true);
+  }
+  button.disabled = false;
+});
