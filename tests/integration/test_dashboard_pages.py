@@ -344,6 +344,74 @@ async def test_pact_files_are_offered_once_the_company_is_known(
                 assert answer.status_code == 200, answer.text
 
 
+FACTS_FORM = {
+    "name": "Steel bottle",
+    "description": BOTTLE["description"],
+    "weight": "0.35",
+    "countryOfOrigin": "DE",
+}
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        ({"weight": "much"}, "weight:"),
+        ({"weight": "-1"}, "is not above 0"),
+        ({"weight": "0"}, "is not above 0"),
+        ({"countryOfOrigin": "Atlantis"}, "countryOfOrigin:"),
+    ],
+)
+async def test_a_fact_that_cannot_be_read_does_not_take_the_present_one_away(
+    client: ApiClient, edit: dict[str, str], words: str
+) -> None:
+    await client.http.post("/api/products", json=BOTTLE)
+    refused = await client.http.post(f"{BOTTLE_PAGE}/correct", data={**FACTS_FORM, **edit})
+    assert (refused.status_code, words in refused.text) == (422, True)
+    stored = await client.get(BOTTLE_API)
+    assert (stored["weight"], stored["countryOfOrigin"]) == (0.35, "DE")
+
+
+async def test_facts_that_were_not_edited_stay_as_they_are_by_now(client: ApiClient) -> None:
+    weight = 0.123456789
+    description = "Stainless steel,\n500 ml"
+    await client.http.post(
+        "/api/products", json={**BOTTLE, "weight": weight, "description": description}
+    )
+    page = (await client.http.get(BOTTLE_PAGE)).text
+    names = ("name", "description", "weight", "countryOfOrigin")
+    was = {
+        name: unescape(value)
+        for name, value in re.findall(r'name="was\.([^"]+)" value="([^"]*)"', page)
+        if name in names
+    }
+    assert set(was) == set(names)
+    as_sent = {name: text.replace("\n", "\r\n") for name, text in was.items()}
+    form = {**as_sent, **{f"was.{name}": text for name, text in as_sent.items()}}
+    address = f"{BOTTLE_PAGE}/correct"
+    await client.http.post(address, data={**form, "name": "Bottle"})
+    stored = await client.get(BOTTLE_API)
+    assert (stored["name"], stored["weight"]) == ("Bottle", weight)
+    assert stored["description"].split() == description.split()
+    await client.http.post(address, data={**form, "countryOfOrigin": "PL"})
+    stored = await client.get(BOTTLE_API)
+    assert (stored["name"], stored["countryOfOrigin"]) == ("Bottle", "PL")
+    refused = await client.http.post(address, data={**form, "name": "Flask"})
+    assert (refused.status_code, "and is Bottle now" in refused.text) == (422, True)
+    assert 'name="was.name" value="Bottle"' in refused.text  # so the next press stores it
+
+
+async def test_what_did_nothing_is_no_entry_of_the_audit_log(client: ApiClient) -> None:
+    await client.http.post("/api/products", json=BOTTLE)
+    before = (await client.get("/api/audit?limit=100"))["entries"]
+    form = {**FACTS_FORM, "name": BOTTLE["name"]}
+    await client.http.post(f"{BOTTLE_PAGE}/correct", data=form)
+    await client.http.post(f"{BOTTLE_PAGE}/act", data={"action": "dance"})
+    await client.http.post("/products/selection", data={"action": "approve"})
+    await client.http.post("/products/selection", data={"action": "dance", "code": "A"})
+    await client.http.post("/settings", data={})
+    assert (await client.get("/api/audit?limit=100"))["entries"] == before
+
+
 async def test_settings_are_changed_or_refused_beside_their_field(client: ApiClient) -> None:
     page = "/settings"
     done = await client.http.post(

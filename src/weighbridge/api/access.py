@@ -193,7 +193,8 @@ def _cannot_check_token(scope: Scope) -> Response:
 class RecordActions:
     """Writes successful changes and downloads into the audit log, before the response is sent.
 
-    A route may set `request.state.audit` to `{"action": …, "subject": …, "detail": {…}}`.
+    A route may set `request.state.audit` to `{"action": …, "subject": …, "detail": {…}}`, or to
+    `{"nothing": True}` if it did nothing.
     """
 
     def __init__(self, app: ASGIApp, database: Database) -> None:
@@ -227,6 +228,8 @@ class RecordActions:
         else:
             action = ACTIONS.get(name, name.replace("_", " "))
         said: dict[str, Any] = scope["state"].get("audit", {})
+        if said.get("nothing"):
+            return
         action = said.get("action", action)
         subject = said.get("subject") or scope.get("path_params", {}).get("code")
         if subject is None and action == "exported":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from fastapi import Depends, Request
 
 from weighbridge.dashboard.live import LiveBoard
+from weighbridge.dashboard.rendering import redirect
 from weighbridge.service.access.gate import Principal
 from weighbridge.service.views.insights import read_insights
 from weighbridge.service.views.marks import MarksReader
@@ -14,6 +15,8 @@ from weighbridge.service.views.patient_look import PatientLook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from fastapi.responses import Response
 
     from weighbridge.dashboard.server import ServerContext
 
@@ -61,3 +64,9 @@ def note_action(
 ) -> None:
     """Set the entry that the audit log gets if this request succeeds."""
     request.state.audit = {"action": action, "subject": subject, "detail": dict(detail or {})}
+
+
+def nothing_done(request: Request, address: str, said: str) -> Response:
+    """The way to a page that says why nothing was done; the audit log gets no entry."""
+    request.state.audit = {"nothing": True}
+    return redirect(address, said)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic_core import to_json
 
-from weighbridge.dashboard.context import Dashboard, Pages, Visitor, note_action
+from weighbridge.dashboard.context import Dashboard, Pages, Visitor, note_action, nothing_done
 from weighbridge.dashboard.formats import kilograms
 from weighbridge.dashboard.forms import read_form
 from weighbridge.dashboard.links import product_url
@@ -25,7 +25,12 @@ from weighbridge.service.desk.editing import editable_answers
 from weighbridge.service.desk.explaining import ExplainedProduct, explain_product
 from weighbridge.service.desk.history import history_of
 from weighbridge.service.views import listing
-from weighbridge.service.views.correcting import CORRECTABLE, CORRECTED, correct_facts
+from weighbridge.service.views.correcting import (
+    CORRECTABLE,
+    CORRECTED,
+    correct_facts,
+    facts_as_text,
+)
 from weighbridge.service.views.listing import Filter
 
 if TYPE_CHECKING:
@@ -60,15 +65,18 @@ async def correct(code: str, request: Request, dashboard: Pages, visitor: Visito
     """Correct name, description, weight or country; the product is then processed again."""
     form = await read_form(request)
     given = {name: form.text(name) for name in CORRECTABLE}
+    shown = form.starting_with("was.")
     server = dashboard.server
     try:
-        changed = await correct_facts(server.database, code, given, server.settings.field_limits)
+        changed = await correct_facts(
+            server.database, code, given, shown, server.settings.field_limits
+        )
     except InputError as error:
         return await product_page(
             code, request, dashboard, visitor, status=422, given=given, problem=str(error)
         )
     if not changed:
-        return redirect(product_url(code), "Nothing was changed.")
+        return nothing_done(request, product_url(code), "Nothing was changed.")
     note_action(request, CORRECTED, code, changed)
     return redirect(product_url(code), "Corrected. The product is processed again.")
 
@@ -91,7 +99,7 @@ async def act(code: str, request: Request, dashboard: Pages, visitor: Visitor) -
             note_action(request, "took approvals back", code)
             return redirect(product_url(code), "No longer marked as checked.")
         case _:
-            return redirect(product_url(code), "Nothing was done.")
+            return nothing_done(request, product_url(code), "Nothing was done.")
 
 
 @router.get("/products/{code:code}")
@@ -131,6 +139,7 @@ async def product_page(
         checked_at=listed.rows[0].checked_at if listed.rows else None,
         history=_history(record, await audit_of(server.database, code, HISTORY)),
         facts=given or _facts(record),
+        facts_now=_facts(record),
         problem=problem,
         explained=await _explained(dashboard, record),
         editable=await editable_answers(server.database, server.steps, code),
@@ -209,12 +218,8 @@ def _changes(entry: AuditEntry) -> Iterator[tuple[str, object, object]]:
 def _facts(record: ProductRecord) -> dict[str, str]:
     """The product's facts as the form for correcting them shows them."""
     product = record.product
-    return {
-        "name": product.name,
-        "description": product.description,
-        "weight": f"{product.weight_kg:g}" if product.weight_kg is not None else "",
-        "countryOfOrigin": product.country_of_origin or "",
-    }
+    names = ("name", "description", "weight_kg", "country_of_origin")
+    return facts_as_text({name: getattr(product, name) for name in names})
 
 
 def _chart_data(shown: ShownFootprint | None) -> dict[str, Any]:

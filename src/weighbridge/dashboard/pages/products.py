@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from weighbridge.dashboard.context import Pages, Visitor, note_action
+from weighbridge.dashboard.context import Pages, Visitor, note_action, nothing_done
 from weighbridge.dashboard.forms import read_form
 from weighbridge.dashboard.handing_over import pact_problem
 from weighbridge.dashboard.links import own_page
@@ -130,8 +130,10 @@ async def act_on_selection(request: Request, dashboard: Pages, visitor: Visitor)
     codes = form.texts("code")
     back = own_page(form.text("next", "/products"))
     if not codes:
-        return redirect(back, "Nothing was selected.")
+        return nothing_done(request, back, "Nothing was selected.")
     action = form.text("action")
+    if action not in DONE:
+        return nothing_done(request, back, "Nothing was done: choose retry, delete or approve.")
     wanted = Filter(codes=tuple(codes))
     message = await act(action, wanted, dashboard.server.database, visitor.name)
     named = codes[0] if len(codes) == 1 else f"{len(codes)} products"

@@ -9,7 +9,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from weighbridge.dashboard.context import Dashboard, Pages, Visitor, note_action
+from weighbridge.dashboard.context import Dashboard, Pages, Visitor, note_action, nothing_done
 from weighbridge.dashboard.forms import Form, read_form
 from weighbridge.dashboard.rendering import page, redirect
 from weighbridge.errors import WeighbridgeError
@@ -129,7 +129,7 @@ async def change_settings(request: Request, dashboard: Pages, visitor: Visitor) 
         if value != current.get(name)
     }
     if not values:
-        return redirect("/settings", "Nothing was changed.")
+        return nothing_done(request, "/settings", "Nothing was changed.")
     try:
         previous, new = await service.configure(dashboard.server.database, values)
     except InvalidConfig as error:
