@@ -172,6 +172,10 @@ async def test_answers_are_corrected_in_place_and_the_figure_moves_without_a_cal
     assert ": the drawing" in page
     assert 'value="Aluminium, secondary ingot"' in page
     assert "Take back" in page
+    for text, mass_kg in (("710 g", 0.71), ("0,72", 0.72), ("0.73 kg", 0.73), ("0.7", 0.7)):
+        assert (await _edit(client, {MASS: text})).status_code == 303
+        newest = (await client.get(f"{BOTTLE_API}/corrections"))["corrections"][0]
+        assert newest["after"] == mass_kg
     unchanged = await _edit(client, {})
     assert unchanged.status_code == 303
     assert "Nothing was changed" in (await client.http.get(BOTTLE_PAGE)).text
@@ -192,6 +196,7 @@ async def test_every_answer_that_cannot_be_is_refused_beside_its_field(
     assert refused.status_code == 422
     assert refused.text.count('class="error"') == 2
     assert "Did you mean Aluminium, secondary ingot" in refused.text
+    assert refused.text.count("This has to be") == 2  # the label beside it names the field
     assert 'value="heavy"' in refused.text
     assert (await client.get(f"{BOTTLE_API}/corrections"))["corrections"] == []
     unknown = await _edit(client, {}, attribute="colour", **{"attribute-value": "3"})

@@ -4,7 +4,8 @@ is computed again at once, without a call to the model.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 router = APIRouter(include_in_schema=False)
 
+_NAMED: Final = re.compile(r'^"[a-z_]+"(?= has to be )')
+"""Matches the name that a program has for a field, at the beginning of a message; beside the field
+it says nothing.
+"""
 LONGEST_REASON: int = 1_000
 """The most characters of the reason for a correction."""
 
@@ -133,7 +138,7 @@ def _by_target(code: str, message: str, given: dict[str, str]) -> tuple[dict[str
         said = line.removeprefix(f"{code}: ")
         target, _, why = said.partition(": ")
         if target in given:
-            found[target] = why
+            found[target] = _NAMED.sub("This", why)
         else:
             rest.append(said)
     return found, " ".join(rest)

@@ -71,7 +71,7 @@ _NAMES: Final = {
     ),
     "component": (
         "component", "part", "componentname", "partname", "position", "bauteil", "komponente",
-        "teil", "composant", "componente", "onderdeel",
+        "teil", "componente", "onderdeel",
     ),
     **FACT_COLUMNS,
 }  # fmt: skip

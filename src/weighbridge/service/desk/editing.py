@@ -17,6 +17,7 @@ from weighbridge.domain.answers import (
 from weighbridge.domain.corrections import read_change
 from weighbridge.domain.products import ProcessingStatus, Product
 from weighbridge.ingest.values.numbers import plain_number, tidy
+from weighbridge.ingest.values.weights import KILOGRAM, read_weight
 from weighbridge.service.desk.process_cells import FACT_COLUMNS, lenient_fact_value, written
 from weighbridge.steps.manufacturing import worked_lines
 from weighbridge.store import corrections, footprints, products
@@ -309,7 +310,9 @@ def _value_of(target: str, text: str, names: Mapping[str, str]) -> Any:
         return [_key_of(word, names) for word in words if word]
     if target.startswith(ATTRIBUTES) and not text:
         return None
-    if target == MASS or target.endswith(".mass_kg") or target.startswith(ATTRIBUTES):
+    if target == MASS or target.endswith(".mass_kg"):
+        return read_mass(text)
+    if target.startswith(ATTRIBUTES):
         return _number(text)
     return _key_of(text, names)
 
@@ -318,6 +321,17 @@ def _key_of(name: str, names: Mapping[str, str]) -> str:
     """The key of a name that the form offers; any other text as it is, to be understood later."""
     keys = [key for key, other in names.items() if other == name]
     return keys[0] if len(keys) == 1 and name not in names else name
+
+
+def read_mass(text: str) -> float | str:
+    """The mass in kilograms that people write, with or without a unit ("250 g"); the text if it is
+    none or ambiguous.
+    """
+    number = _number(text)
+    if isinstance(number, str):
+        mass_kg = read_weight(number, KILOGRAM, None).mass_kg
+        return number if mass_kg is None else mass_kg
+    return number
 
 
 def _number(text: str) -> float | str:

@@ -17,7 +17,6 @@ from weighbridge.domain.products import Product
 from weighbridge.errors import Conflict, InputError, NotFound
 from weighbridge.export.cells import significant
 from weighbridge.ingest.isolation.alone import read_alone
-from weighbridge.ingest.values.numbers import plain_number, tidy
 from weighbridge.plain_text import counted
 from weighbridge.service.desk.correcting import (
     CorrectedFigure,
@@ -28,6 +27,7 @@ from weighbridge.service.desk.correcting import (
     portions_of,
     refuse_unanswered,
 )
+from weighbridge.service.desk.editing import read_mass
 from weighbridge.service.desk.process_cells import FACT_COLUMNS, SEPARATOR, fact_value, written
 from weighbridge.service.desk.review_workbook import Edit, read_edits, write_review
 from weighbridge.steps.manufacturing import worked_lines
@@ -254,13 +254,10 @@ def _change(edit: Edit) -> Change:
         except InputError as error:
             raise InputError(f"{edit.cell}: {error}") from error
     if edit.column == "mass_kg":
-        try:
-            plain = plain_number(tidy(edit.value), None)
-            return Change(step, path, float(edit.value if plain is None else plain))
-        except ValueError:
-            raise InputError(
-                f"{edit.cell}: {edit.value!r} is not a number; write it like 1.25."
-            ) from None
+        mass_kg = read_mass(edit.value)
+        if isinstance(mass_kg, str):
+            raise InputError(f"{edit.cell}: {edit.value!r} is not a number; write it like 1.25.")
+        return Change(step, path, mass_kg)
     if not edit.value and edit.column != "component":
         raise InputError(f"{edit.cell}: a value is missing.")
     return Change(step, path, edit.value)
