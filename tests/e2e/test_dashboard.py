@@ -323,6 +323,25 @@ def test_an_answer_is_corrected_in_place_and_taken_back(page: Page) -> None:
     expect(figure).to_have_text(before)
 
 
+def test_what_became_of_a_correction_is_in_sight_of_the_button(page: Page) -> None:
+    page.set_viewport_size({"width": 900, "height": 500})
+    log_in(page, next_page="/products/B-1")
+    correct = page.get_by_role("button", name="Correct", exact=True)
+    mass = page.get_by_label("Mass of one unit (kg)")
+    before = mass.input_value()
+    mass.fill("much")
+    correct.click()
+    expect(mass).to_be_focused()
+    expect(mass).to_be_in_viewport()
+    expect(mass).to_have_accessible_description(re.compile("This has to be a number"))
+    mass.fill(f"{float(before) * 1.02:.4g}")
+    correct.click()
+    expect(page.locator(".flash")).to_contain_text("Corrected. The")
+    expect(page.locator(".flash")).to_be_in_viewport(ratio=0.9)
+    page.get_by_role("button", name="Take back").first.click()
+    expect(page.locator(".flash")).to_contain_text("Taken back.")
+
+
 def test_a_process_is_corrected_by_its_name_and_an_attribute_that_would_not_count_is_refused(
     page: Page,
 ) -> None:

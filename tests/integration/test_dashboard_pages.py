@@ -514,6 +514,16 @@ async def test_the_upload_page_says_what_became_of_a_file(client: ApiClient) -> 
     assert "&lt;cups&gt;.csv" in (await client.http.get("/upload")).text
 
 
+async def test_what_was_stored_says_which_cells_were_not_used(client: ApiClient) -> None:
+    rows = "code,name,description,image\nN-1,Cup,A cup,pictures/cup.png\n,Jug,No code,\n"
+    file = {"file": ("cups.csv", rows, "text/csv")}
+    stored = (await client.http.post("/api/products/bulk-upload", files=file)).json()
+    page = (await client.http.post("/upload/result", json={**stored, "lane": ""})).text
+    assert "paths of files are not followed" in page
+    assert stored["notesUrl"] in page
+    assert (await client.http.get(stored["notesUrl"])).text.count("\n") == 2
+
+
 async def test_factors_that_do_not_fit_are_said_and_can_be_taken_back(client: ApiClient) -> None:
     await client.http.post("/settings/factors/take-back")
     assert "no factors are uploaded" in (await client.http.get("/settings/factors")).text

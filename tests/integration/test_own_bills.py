@@ -207,7 +207,7 @@ async def test_a_bad_row_is_named_and_nothing_is_changed(database_url: str, tmp_
                 "P-001,unobtainium,0.1,,x",
                 "row 4, column material: there is no material 'unobtainium'",
             ),
-            ("P-001,aluminum_primry,0.1,,x", "Did you mean aluminium_primary"),
+            ("P-001,aluminum_primry,0.1,,x", "or aluminium_primary or"),
             ("P-001,pp_resin,-1,,x", "row 4, column mass_kg: a mass of -1 kg is not possible"),
             ("P-001,pp_resin,1e9,,x", "is not possible"),
             ("P-001,pp_resin,nan,,x", "is not possible"),

@@ -63,6 +63,16 @@ document.addEventListener("htmx:afterSettle", () => {
   for (const form of document.querySelectorAll("form[data-selection]")) noteSelection(form);
 });
 
+// A refused form: what is wrong may be far from the button that was pressed.
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.target.id !== "main" || event.detail.xhr?.status !== 422) return;
+  const field = event.target.querySelector("[aria-invalid=true]");
+  const shown = field || [...event.target.querySelectorAll("[role=alert]")].find((one) => !one.hidden);
+  if (!shown) return;
+  shown.scrollIntoView({ block: "center" });
+  field?.focus({ preventScroll: true });
+});
+
 // A refusal that no part of the page shows, and a server that cannot be reached.
 function tellTrouble(...parts) {
   const told = document.querySelector("[data-trouble]");
