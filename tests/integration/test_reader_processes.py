@@ -122,7 +122,9 @@ def test_a_reader_that_something_else_kills_is_no_fault_of_the_file() -> None:
     """As the system does when memory runs out."""
     process = ReaderProcess()
     os.kill(process.pid, signal.SIGKILL)
-    with pytest.raises(UnreadableFile, match=r"was killed\. The system .* may be in order"):
+    with pytest.raises(
+        UnreadableFile, match=r"was killed\. The operating system .* may be in order"
+    ):
         process.reply(ReaderLimits())
     process.close()
 
