@@ -281,8 +281,8 @@ class Bucket:
         the provider's bucket was full then.
         """
         if was_full or self.level >= self.cap - self._floor:
-            # A full bucket says nothing about others. (Nor does one that was full until a late call
-            # came: it did not refill in the meantime, and ours did.)
+            # A full bucket does not refill, so what ours refilled meanwhile looks as if others had
+            # taken it; the same if it was full until a late call came.
             correction = max(correction, 0.0)
         # What is missing beyond a whole refill since the last header went at once, and is no rate.
         correction = max(correction, -self.rate * since_s)

@@ -81,7 +81,8 @@ def _fingerprint(bill: BillOfMaterials) -> Fingerprint:
     """What two bills have in common when one is a copy: materials, components and masses as the
     model stated them, before scaling.
 
-    The rounding of the masses can hide a difference of at most one millionth.
+    Masses are rounded to six digits, so bills whose masses differ by less than one part in
+    100,000 may count as equal.
     """
     unscale = bill.stated_mass_kg / bill.mass_kg
     return tuple(

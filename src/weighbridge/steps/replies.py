@@ -128,7 +128,10 @@ def _with_code(entry: Entry, codes: Sequence[str]) -> Entry | None:
 
 
 def _only_code_in(text: str, codes: Sequence[str]) -> str | None:
-    """The one code of the group that the text holds as a word of its own."""
+    """The code that the text holds as a word of its own.
+
+    None if it holds none or several, or has more than _LONGEST_CODE characters.
+    """
     said = _same_dashes(unicodedata.normalize("NFKC", text).casefold())
     found = [
         code

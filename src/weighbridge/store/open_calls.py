@@ -109,7 +109,7 @@ async def about(
 
 
 async def of_batch(connection: Connection, batch_id: int) -> list[OpenCall]:
-    """The requests of a batch whose replies are not on record."""
+    """The requests of a batch whose replies are not on record and not given up."""
     rows = await connection.fetch(
         f"SELECT {_COLUMNS} FROM open_calls WHERE batch_id = $1 AND NOT given_up",  # noqa: S608
         batch_id,

@@ -65,10 +65,12 @@ class ConcurrencyCap:
 
     def __init__(self, worker_id: UUID) -> None:
         self._worker_id = worker_id
-        self._is_on = False
-        self._cap = 0
+        self._cap: int | None = None
+        """The cap that was applied last; None: there is none."""
         self._stored: tuple[int, int] | None = None
-        """Calls in flight and waiting calls as the other processes read them; None: not known."""
+        """This process's calls in flight and waiting calls, as it stored them last for the others;
+        None: nothing is stored, or a failed transaction leaves that in doubt.
+        """
 
     async def room(
         self,
@@ -81,22 +83,21 @@ class ConcurrencyCap:
         """How many calls this process may begin under `cap`, with `in_flight` and `waiting` calls
         of its own.
         """
-        self._is_on = cap is not None
+        self._cap = cap
         if cap is None:
             return UNLIMITED
-        self._cap = cap
         others = await workers.others_calls(connection, self._worker_id, HEARTBEAT_TIMEOUT)
         return room_of(cap, Load(self._worker_id, in_flight, waiting), others, now_s)
 
     def is_news(self, in_flight: int, waiting: int) -> bool:
-        """Whether these numbers differ from those stored. Waiting calls beyond the cap do not
-        count.
+        """Whether these numbers differ from those stored; never without a cap. Waiting calls beyond
+        the cap do not count.
         """
-        return self._is_on and self._stored != (in_flight, min(waiting, self._cap))
+        return self._cap is not None and self._stored != (in_flight, min(waiting, self._cap))
 
     async def note(self, connection: Connection, in_flight: int, waiting: int) -> None:
         """Store the numbers for the other processes, if they have changed."""
-        if self.is_news(in_flight, waiting):
+        if self._cap is not None and self.is_news(in_flight, waiting):
             calls = (in_flight, min(waiting, self._cap))
             self._stored = None  # unknown until it is written
             await workers.note_calls(connection, self._worker_id, *calls)

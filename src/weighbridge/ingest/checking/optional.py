@@ -85,8 +85,8 @@ def _mass_and_problem(cell: str, rule: NumberRule) -> tuple[float | None, str | 
 
 
 def _plain_numbers(cells: pl.Series, rule: NumberRule) -> pl.Series:
-    """The values of cells that are plain numbers by the column's decimal sign; null for all
-    others.
+    """The values of cells that are plain numbers: digits with or without a decimal point, or digits
+    alone where the column's decimal sign is a comma. Null for all others.
     """
     pattern = PLAIN_NUMBER if rule.decimal == "." else WHOLE_NUMBER
     plain = cells.str.contains(pattern)

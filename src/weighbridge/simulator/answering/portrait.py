@@ -200,8 +200,8 @@ def _kind_ending_at(words: Sequence[str], end: int) -> Kind | None:
 
 
 def _materials(words: Sequence[str]) -> list[str]:
-    """The hints of up to three materials that the words name, in their order; two-word names go
-    before one-word names.
+    """The hints (the values of MATERIALS) of the first three materials that the words name; at each
+    place a name of two words is preferred to one of one word.
     """
     hints: list[str] = []
     skip = False
