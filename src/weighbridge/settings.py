@@ -125,7 +125,7 @@ class Settings(BaseSettings):
     )
     reuse_answers: bool = Field(
         default=True,
-        description="Reuse stored answers about the same text, also for another code or after a deletion.",
+        description="Reuse stored answers for products with the same text, even if their code is new or the product that was asked about is deleted.",
     )
     fetch_images: bool = Field(
         default=False,

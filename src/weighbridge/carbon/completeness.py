@@ -75,7 +75,7 @@ WITH_STORAGE: Final = frozenset(
 """Kinds of product that always have memory or storage."""
 
 MAY_BE_PASSIVE: Final = frozenset({"Computer accessories & peripherals", "Chargers & cables"})
-"""Kinds of electronics that also have products without electronics: a case, a cable."""
+"""Kinds of product that count as electronics, though some of them hold none: a case, a cable."""
 
 _DISPLAY: Final = "display_"
 _STORAGE_ATTRIBUTES: Final = frozenset({"memory_gb", "flash_gb", "hard_disks"})

@@ -74,8 +74,8 @@ _BASES: Final = frozenset(basis.value for basis in AttributeBasis)
 _WEIGHT_BASES: Final = frozenset(basis.value for basis in WeightBasis)
 
 _NO_SUCH_VALUE: Final = (
-    "there is no such value. Choose mass_kg, attributes.NAME, lines, lines.N.material, "
-    "lines.N.mass_kg or lines.N.component."
+    "there is no such value. Choose mass_kg, attributes.NAME, lines, or lines.N.material, "
+    "lines.N.mass_kg or lines.N.component, where N is 1 for the first line."
 )
 
 TASK: Final = """\

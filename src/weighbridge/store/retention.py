@@ -33,7 +33,7 @@ LOG_AGE: Final = timedelta(days=7)
 else reads them.
 """
 SCOPE_AGE: Final = timedelta(days=7)
-"""How long it stays stored, at least, which products an import named."""
+"""For how long, at least, the list of products that an import named is kept."""
 
 _KEY: Final = "day, step, model, outcome, simulated, latency_bucket, waiting_bucket"
 """The columns by which deleted calls are grouped; what is kept of each group is its sums."""

@@ -114,7 +114,7 @@ class ApprovalDone(Schema):
     modified_count: int
     unknown_codes: list[str] = Field(description="Codes that no product has.")
     unfinished_codes: list[str] = Field(
-        description="Codes of products that were not marked, because they have no figure yet."
+        description="Codes of products that were not marked as checked, because they have no figure yet."
     )
 
 

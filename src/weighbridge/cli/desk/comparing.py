@@ -181,7 +181,7 @@ def _compared(moved: Movements) -> str:
         return " for one unit of each product (none of them has a quantity)."
     uncounted = f"; {moved.without_quantity:,} without a quantity count as one piece"
     return (
-        ": the figure of one unit times the yearly quantity, the same before and after"
+        ": the figure of one unit times the yearly quantity, which is the same for both"
         f"{uncounted if moved.without_quantity else ''}."
     )
 

@@ -39,7 +39,7 @@ MAX_CELL_CHARACTERS: Final = 32_767
 (https://support.microsoft.com/office/1672b34d-7043-467e-8e27-269d656771c3).
 """
 MAX_SPAN: Final = 50_000_000
-"""The most cells between the first and the farthest cell of a sheet that is mostly empty."""
+"""The most cells, filled or empty, of the area that a mostly empty sheet uses."""
 _SPARSE: Final = 1_000
 """A sheet is mostly empty if fewer than one cell in this many is filled."""
 _MAX_MERGED: Final = 200_000
