@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     provider: str = Field(
         default="openai",
         min_length=1,
-        description="Name of the provider. Built in is openai, for every server with its API.",
+        description="Name of the provider; the built-in openai works with every server that has the OpenAI API.",
     )
     factor_source: str = Field(
         default="bundled", min_length=1, description="Where emission factors come from."
@@ -81,12 +81,16 @@ class Settings(BaseSettings):
     )
     structured_outputs: Literal["auto", "strict", "schema", "object", "text"] = "auto"
     prices: Path | None = Field(default=None, description="CSV file with your own prices.")
-    company_name: str = Field(default="", description="Name of the company that sends PACT files.")
+    company_name: str = Field(
+        default="", description="Name of your company, as exported PACT files state it."
+    )
     company_domain: str = Field(
         default="",
-        description="Domain name of that company, used in the identifiers of its products.",
+        description="Domain name of your company, used in the identifiers of its products in PACT files.",
     )
-    company_ids: str = Field(default="", description="URNs of that company, comma-separated.")
+    company_ids: str = Field(
+        default="", description="URNs of your company in PACT files, comma-separated."
+    )
     export_names: bool = Field(
         default=False,
         description="Exported files name who corrected a value, and why; otherwise they say a reviewer.",
@@ -111,17 +115,17 @@ class Settings(BaseSettings):
     batch_enqueued_tokens: int | None = Field(
         default=None,
         ge=1,
-        description="Most prompt tokens that may wait in batches at the provider.",
+        description="Most prompt tokens that may wait in batches at the provider at one time.",
     )
     batch_tries: int = Field(
         default=2,
         ge=0,
         le=100,
-        description="Number of batches without a reply about a product after which it is asked about online.",
+        description="Number of batches that may end without a reply about a product; then it is asked about online.",
     )
     variants: bool = Field(
         default=True,
-        description="Ask only once about products that differ only in size, colour, count or weight.",
+        description="Ask the model only once about products that differ only in size, colour, count or weight.",
     )
     reuse_answers: bool = Field(
         default=True,
@@ -129,7 +133,7 @@ class Settings(BaseSettings):
     )
     fetch_images: bool = Field(
         default=False,
-        description="Download pictures given by address here, instead of leaving that to the provider.",
+        description="Weighbridge downloads pictures that are given as URLs, instead of the provider.",
     )
     missing_picture: Literal["ask", "fail"] = Field(
         default="ask",
@@ -156,7 +160,7 @@ class Settings(BaseSettings):
     )
     notify_command: str | None = Field(
         default=None,
-        description="Program that gets the same messages on standard input; run without a shell.",
+        description="Program that gets the messages of the webhook on standard input; run without a shell.",
     )
     api_token: SecretStr | None = None
     trusted_proxies: str = Field(
@@ -164,7 +168,8 @@ class Settings(BaseSettings):
         description="Addresses or networks of reverse proxies, comma-separated, whose headers X-Forwarded-For, -Proto and -Host are trusted.",
     )
     cors_origins: str = Field(
-        default="", description="Other sites whose pages may use the API, comma-separated."
+        default="",
+        description="Origins of other sites whose pages may use the API (CORS), such as https://example.com; comma-separated.",
     )
     max_upload_bytes: int = Field(default=1_000_000_000, ge=1)
     max_import_rows: int = Field(default=5_000_000, ge=1)

@@ -38,7 +38,9 @@ def tokenizer() -> Tokenizer:
         "bpe_openai._bindings", package.submodule_search_locations
     )
     if not compiled or not compiled.loader:
-        raise ImportError("bpe-openai is not installed whole. Install Weighbridge again.")
+        raise ImportError(
+            "The package bpe-openai is not completely installed. Install Weighbridge again."
+        )
     module = module_from_spec(compiled)
     compiled.loader.exec_module(module)
     found: Tokenizer = module.tokenizer_for_encoding(ENCODING)

@@ -147,7 +147,7 @@ def test_the_queue_is_stopped_in_one_tab_and_started_in_another(page: Page) -> N
     other.get_by_role("button", name="Start").click()
     expect(other.locator(".flash")).to_contain_text("Started.")
     for tab in (page, other):
-        expect(tab.get_by_role("heading", level=1)).to_contain_text("weighed.")
+        expect(tab.get_by_role("heading", level=1)).to_contain_text("processed.")
     expect(page.locator(".flash")).to_have_count(0)
 
 

@@ -479,7 +479,7 @@ def test_a_mass_that_may_be_two_is_refused_with_what_to_write(tmp_path: Path) ->
     path = tmp_path / "bills.csv"
     path.write_text("code;material;mass_kg\nP-1;mdf;1,250\nP-2;mdf;2\n", encoding="utf-8")
     with pytest.raises(
-        InputError, match=r"row 2, column mass_kg: the mass '1,250' can be read.*Write 1,2500 if"
+        InputError, match=r"row 2, column mass_kg: the mass '1,250' can be read.*write 1,2500; if"
     ):
         read_own_bills(path, load_factors(load_settings()))
     path.write_text("code;material;mass_kg\nP-1;mdf;1,2500\n", encoding="utf-8")

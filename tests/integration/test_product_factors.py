@@ -94,7 +94,7 @@ async def test_a_factor_that_cannot_be_is_refused(database_url: str, tmp_path: P
             (None, "as numbers, in kg CO2e"),
             ({"low": 1, "high": 2}, "as numbers, in kg CO2e"),
             ({"value": 1, "low": 2}, "low must not be above value"),
-            ({"value": 1, "unit": "g"}, "unit is not part of a factor"),
+            ({"value": 1, "unit": "g"}, "unit is not a field of a factor"),
             ({"value": 1, "source": 3}, "must be text"),
         ):
             with pytest.raises(InputError, match=says):

@@ -146,11 +146,11 @@ async def test_a_process_that_ends_as_it_was_is_no_correction(
     [
         ("Products", 2, 3, "heavy", "Products!D3: 'heavy' is not a number"),
         ("Products", 2, 3, -1.0, r"Products!D3: no single product weighs -1 kg"),
-        ("Products", 2, 2, "Unicorns", "Products!C3: .*has to be from the list"),
+        ("Products", 2, 2, "Unicorns", "Products!C3: .*has to be one of the allowed values"),
         ("Products", 2, 0, "X-9", "Products!A3: X-9 was not in the exported workbook"),
-        ("Lines", 1, 2, "unobtainium", "Lines!C2: .*has to be from the list"),
+        ("Lines", 1, 2, "unobtainium", "Lines!C2: .*has to be one of the allowed values"),
         ("Lines", 1, 2, None, "Lines!C2: a value is missing"),
-        ("Lines", 1, 5, "magic", "Lines!F2: .*has to be from the list"),
+        ("Lines", 1, 5, "magic", "Lines!F2: .*has to be one of the allowed values"),
         ("Lines", 1, 6, "Atlantis", "Lines!G2: 'Atlantis' is not a known country"),
         ("Lines", 1, 7, "a lot", "Lines!H2: electricity_kwh_per_kg 'a lot' is not a number"),
         ("Lines", 1, 9, 400, "Lines!J2: .*400 kg CO2e per kWh is not possible|no process"),
@@ -436,4 +436,4 @@ async def test_cells_offer_the_closed_lists(database_url: str, tmp_path: Path) -
             assert f"Lists!${letter}$2:${letter}${len(choices) + 1}<" in sheet
             assert lists.to_series(column).drop_nulls().to_list() == list(choices)
             assert lists.to_series(column + 1).drop_nulls().to_list() == list(choices.values())
-        assert "only shown" in products
+        assert "read-only" in products

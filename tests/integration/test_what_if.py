@@ -96,9 +96,12 @@ async def test_what_cannot_be_supposed_is_refused_with_the_reason(
 ) -> None:
     async with program(database_url, tmp_path) as running:
         await _completed(running)
-        with pytest.raises(InputError, match=r"has copper.* They have: aluminium_primary"):
+        with pytest.raises(InputError, match=r"has copper.* Their bills have: aluminium_primary"):
             await _what_if(running, materials={_copper(running): "aluminium_recycled"})
-        with pytest.raises(InputError, match=r"explain CODE.*a whole family is one of aluminium"):
+        with pytest.raises(
+            InputError,
+            match=r"explain CODE.*a whole family of materials, name one of these: aluminium",
+        ):
             await _what_if(running, materials={"qqqq": "pp_resin"})
         with pytest.raises(InputError, match=r"no material 'aluminum recycld'.*Did you mean"):
             await _what_if(running, materials={"virgin aluminium": "aluminum recycld"})
@@ -106,7 +109,7 @@ async def test_what_cannot_be_supposed_is_refused_with_the_reason(
             await _what_if(running, country="Atlantis")
         with pytest.raises(InputError, match=r"share is 1\.5; it must be"):
             await _what_if(running, recycled_share=1.5)
-        with pytest.raises(InputError, match="Nothing is supposed"):
+        with pytest.raises(InputError, match="No change is given"):
             await _what_if(running)
         with pytest.raises(NotFound, match="no product X-1"):
             await _what_if(running, ["X-1"], country="DE")
@@ -193,7 +196,7 @@ async def test_another_country_leaves_processes_whose_country_is_known(
         request = Request(changes, "ana", "plant in Gothenburg")
         await correct(app.database, app.factors, app.questions.steps, ["P-001"], request)
         known, unknown = (await _what_if(running, country="PL")).products
-        note = "unchanged: 1 process whose country is known (SE)"
+        note = "unchanged: 1 process with a country of its own (SE)"
         assert note in known.notes
         assert note not in unknown.notes
         assert known.after_kg_co2e == known.before_kg_co2e

@@ -285,30 +285,30 @@ class OpenAIProvider(Provider):
         never gave a usable answer counts as a wrong address. Also remembers a stated context size,
         and lowers the number of calls at once after a timeout of a local server.
         """
-        ours = translate(error, self._target(request))
+        failure = translate(error, self._target(request))
         if isinstance(error, UnusableReply) and not self._key_has_worked:
             self._unusable += 1
             if self._unusable >= UNUSABLE_BEFORE_STOP:
                 return ModelUnknown(
                     f"There is no chat completions API at this address of {self._at.host}: "
-                    f"all {self._unusable} answers so far were something else ({error}). Check "
+                    f"none of the {self._unusable} replies so far came from one ({error}). Check "
                     "OPENAI_BASE_URL: it usually ends in /v1."
                 )
-        if isinstance(ours, RequestTooLarge) and ours.context_tokens:
-            self._facts = replace(self._facts, context_tokens=ours.context_tokens)
-        if isinstance(ours, ProviderTimeout) and self.is_local:
+        if isinstance(failure, RequestTooLarge) and failure.context_tokens:
+            self._facts = replace(self._facts, context_tokens=failure.context_tokens)
+        if isinstance(failure, ProviderTimeout) and self.is_local:
             self._send_fewer_at_once()
-        if isinstance(ours, AuthenticationFailed | ModelUnknown) and self._key_has_worked:
+        if isinstance(failure, AuthenticationFailed | ModelUnknown) and self._key_has_worked:
             self._key_doubts += 1
             if self._key_doubts < DOUBTS_OF_A_KEY:
-                return ProviderOverloaded(f"{ours} It worked before, so Weighbridge retries.")
+                return ProviderOverloaded(f"{failure} It worked before, so Weighbridge retries.")
         if (
-            isinstance(ours, ModelUnknown)
+            isinstance(failure, ModelUnknown)
             and (shutdown := self._shutdown_notice())
             and shutdown.is_over
         ):
             return ModelUnknown(shutdown.text)
-        return ours
+        return failure
 
     def _send_fewer_at_once(self) -> None:
         """Halve the calls at once: those that a small server does not work on wait there, and time

@@ -41,7 +41,7 @@ def shutdown_notice(
     remedy = (
         f"Set WEIGHBRIDGE_MODEL to {successor}, which the provider recommends in its place."
         if successor
-        else "Set WEIGHBRIDGE_MODEL to another one: https://developers.openai.com/api/docs/deprecations."
+        else "Set WEIGHBRIDGE_MODEL to another model (see https://developers.openai.com/api/docs/deprecations)."
     )
     if on > today:
         return ShutdownNotice(f"{model} will be shut down on {on.isoformat()}. {remedy}")

@@ -100,7 +100,7 @@ def _valid_cap(period: str, cap: object) -> float | None:
     if not is_number or not math.isfinite(cap) or not 0 <= cap <= MOST_USD:  # type: ignore[arg-type,operator]
         raise InvalidBudget(
             period,
-            f"The budget of a {period} must be an amount in USD from 0 to {MOST_USD:,.0f}, or null for none.",
+            f"The budget of a {period} must be an amount in USD from 0 to {MOST_USD:,.0f}, or null for no budget.",
         )
     return float(cap)  # type: ignore[arg-type]
 

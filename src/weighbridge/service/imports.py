@@ -148,8 +148,8 @@ def _bounded(chunks: Iterable[CheckedChunk], max_rows: int | None) -> Iterator[C
         rows += chunk.products.height + len(chunk.rejected)
         if max_rows is not None and rows > max_rows:
             raise InputError(
-                f"The file has more than {max_rows:,} rows, the most taken at once; split it. "
-                "Nothing was stored."
+                f"The file has more than {max_rows:,} rows, the most that one upload may have. "
+                "Split it; nothing was stored."
             )
         yield chunk
 

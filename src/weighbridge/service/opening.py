@@ -39,7 +39,7 @@ async def opened_database(settings: Settings) -> AsyncIterator[Database]:
         telemetry.warning(
             "schema_is_newer",
             f"⚠️ A newer Weighbridge has migrated the database (schema {database.newer_schema}). "
-            "This version can run beside it for now; upgrade this host too",
+            "This version can still use the database; upgrade this installation too",
             schema=database.newer_schema,
         )
     try:

@@ -191,7 +191,7 @@ def check_config(values: dict[str, Any]) -> dict[str, Any]:
         if name == "pacing":
             if value not in PACINGS:
                 raise InvalidConfig(
-                    name, f"pacing is {_as_shown(value)}; it may be batch or continuous."
+                    name, f"pacing is {_as_shown(value)}; it must be batch or continuous."
                 )
         elif name in SWITCHES:
             if not isinstance(value, bool):

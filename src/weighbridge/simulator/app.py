@@ -201,7 +201,7 @@ class Simulator:
             upload, purpose = form.get("file"), form.get("purpose")
             if not isinstance(upload, UploadFile) or not isinstance(purpose, str):
                 raise ApiFault(
-                    400, "A file is uploaded as multipart/form-data with 'file' and 'purpose'."
+                    400, "Upload a file as multipart/form-data with 'file' and 'purpose'."
                 )
             content = await upload.read()
             if len(content) > MAX_FILE_BYTES:

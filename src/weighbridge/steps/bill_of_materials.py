@@ -122,7 +122,7 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
         ShownField(
             "attributes",
             "attributes",
-            "Facts that decide more than mass: memory, displays, pieces per pack.",
+            "Facts that matter more than the mass, such as memory, displays or pieces per pack.",
             {"name": str, "value": float, "basis": str},
             lambda answer: [
                 {"name": one.name, "value": one.value, "basis": one.basis.value}
@@ -371,7 +371,7 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
                 notes.append(f"an attribute was dropped: {error}")
                 continue
             if value < 0:
-                notes.append(f"an attribute was dropped: {name} of {value:g}")
+                notes.append(f"an attribute was dropped: {name} of {value:g}, which is below 0")
             elif value > 0 and len(found) < ATTRIBUTE_LIMIT:
                 found.setdefault(name, Attribute(name, value, basis))
         return tuple(found.values()), tuple(notes)
@@ -390,7 +390,10 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
 def _scaled_to(answer: BillOfMaterials, mass_kg: float) -> BillOfMaterials:
     """The bill scaled to the mass that a person gives: the catalogue's weight no longer counts."""
     if not LIGHTEST_KG <= mass_kg <= HEAVIEST_KG:
-        raise ImplausibleAnswer(f"no single product weighs {mass_kg:g} kg.")
+        raise ImplausibleAnswer(
+            f"no single product weighs {mass_kg:g} kg. Give a mass from {LIGHTEST_KG:f} to "
+            f"{HEAVIEST_KG:,.0f} kg."
+        )
     scale = mass_kg / answer.mass_kg
     return replace(
         answer,
@@ -408,7 +411,7 @@ def _with_lines(
     are far from a weight that is believed.
     """
     if not 1 <= len(lines) <= MAX_LINES:
-        raise ImplausibleAnswer(f"{len(lines)} lines; 1 to {MAX_LINES} are allowed.")
+        raise ImplausibleAnswer(f"the bill has {len(lines)} lines; 1 to {MAX_LINES} are allowed.")
     weight_kg = subject.product.weight_kg
     if weight_kg and abs(answer.mass_kg - weight_kg) > MAX_DEVIATION * weight_kg:
         weight_kg = None  # somebody knows it better than the catalogue
@@ -443,14 +446,14 @@ def weighed_bill(
         if not LIGHTEST_KG <= stated_mass_kg <= HEAVIEST_KG:
             raise ImplausibleAnswer(
                 f"the masses add up to {stated_mass_kg:g} kg, which no single product weighs. "
-                "Giving its weight in the catalogue helps."
+                "Give the product's weight in the catalogue."
             )
         believed = None if weight_kg is None else False
         return BillOfMaterials(stated, stated_mass_kg, True, believed, sureness)
     if abs(stated_mass_kg - weight_kg) > MAX_DEVIATION * weight_kg:
         raise ImplausibleAnswer(
             f"the masses add up to {stated_mass_kg:g} kg, the catalogue says {weight_kg:g} kg. "
-            "Check that the weight is in kilograms and that of one unit.",
+            "Check that the catalogue's weight is in kilograms and of one unit.",
             stated_mass_kg,
         )
     scale = weight_kg / stated_mass_kg

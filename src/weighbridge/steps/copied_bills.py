@@ -45,7 +45,7 @@ def refuse_copies(answers: Mapping[str, Answer], group: Sequence[Subject]) -> tu
         Refusal(
             code,
             WrongProducts(
-                f"{code}: the model gave it the same bill of materials as another product of a "
+                f"{code}: the model gave this product the same bill of materials as another one of a "
                 "different category."
             ),
         )

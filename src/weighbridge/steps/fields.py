@@ -26,7 +26,9 @@ def choice(part: Mapping[str, Any], field: str, allowed: Collection[str]) -> str
     """The value of a field, which must be a word of the closed list."""
     value = part.get(field)
     if not isinstance(value, str) or value not in allowed:
-        raise AnswerMalformed(f'"{field}" has to be from the list, and is {shown(value)}.')
+        raise AnswerMalformed(
+            f'"{field}" has to be one of the allowed values, and is {shown(value)}.'
+        )
     return value
 
 
@@ -68,7 +70,7 @@ def parts(part: Mapping[str, Any], field: str) -> list[Mapping[str, Any]]:
         raise AnswerMalformed(f'"{field}" has to be a list of entries.')
     if len(value) > MOST_PARTS:
         raise ImplausibleAnswer(
-            f'"{field}" has {len(value):,} entries; at most {MOST_PARTS} can be.'
+            f'"{field}" has {len(value):,} entries; at most {MOST_PARTS} are allowed.'
         )
     return value
 

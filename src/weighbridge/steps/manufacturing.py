@@ -60,8 +60,9 @@ if TYPE_CHECKING:
 MAX_USES: Final = 30
 """How many processes an answer may name, at most."""
 _NO_SUCH_VALUE: Final = (
-    "there is no such value. Choose lines.N, the processes of line N of the bill, such as lines.2, "
-    f"or lines.N.FACT with one of: {', '.join(ProcessFacts._fields)}."
+    "there is no such value. Choose lines.N for the processes of line N of the bill (such as "
+    "lines.2), or lines.N.FACT for a fact about them, where FACT is one of: "
+    f"{', '.join(ProcessFacts._fields)}."
 )
 _FACT_KINDS: Final[dict[str, Plain]] = {
     name: float if name in ENERGY_FIGURES else str for name in ProcessFacts._fields
@@ -103,7 +104,7 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
             "processes",
             "processes",
             "Each process, with the number (from 1) and material of the bill's line it is applied "
-            "to; where it is done and with which energy, as far as somebody said it.",
+            "to. Where it is done and with which energy is null unless a person has stated it.",
             {"process": str, "material": str, "line": int, **_FACT_KINDS},
             lambda answer: [use.as_record() for use in answer.uses],
         ),
@@ -364,17 +365,17 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
         if not done:
             process_fact(name, None, self._countries)
             raise ImplausibleAnswer(
-                f"no process is listed for line {number}, so there is no energy that could be "
-                f"known. Add its processes first, or give a factor for the material."
+                f"no process is listed for line {number}, so it has no country or energy to "
+                "correct. Add its processes first, or give a factor for the material."
             )
         values = value if isinstance(value, list) else [value]
         if values == [None] or (len(values) == 1 and name not in ENERGY_USED):
             values = values * len(done)
         if len(values) != len(done):
             raise ImplausibleAnswer(
-                f"{counted(len(done), 'process', 'processes')} of line {number} "
-                f"({', '.join(use.process for use in done)}) and {counted(len(values), 'value')}: "
-                "give one for each, in their order."
+                f"line {number} has {counted(len(done), 'process', 'processes')} "
+                f"({', '.join(use.process for use in done)}), and {counted(len(values), 'value')} "
+                "given: give one value for each process, in this order."
             )
         checked = [process_fact(name, one, self._countries) for one in values]
         return [

@@ -106,8 +106,8 @@ def refuse_other_units(
 def unchecked_masses_reason(unit: str) -> str:
     """Why masses without a weight to check them against are not believed."""
     return (
-        f"the model gave the masses of other products as {unit} instead of kilograms, and this one "
-        "has no usable weight in the catalogue to check them against. Give its weight in the "
+        f"the model gave the masses of other products as {unit} instead of kilograms, and this "
+        "product has no usable weight in the catalogue to check them against. Give its weight in the "
         "catalogue, or set WEIGHBRIDGE_MODEL to another model."
     )
 

@@ -124,14 +124,17 @@ def _words(text: str) -> set[str]:
     return {word.removesuffix("s") for word in _WORD.findall(text.casefold())}
 
 
-def _refusals(odd: Iterable[str], what: str) -> tuple[Refusal, ...]:
-    """Refusals of these products; none for a single one, which may just be odd. `what` is what the
-    model gave it.
+def _refusals(odd: Iterable[str], answer: str) -> tuple[Refusal, ...]:
+    """Refusals of these products; none for a single one, which may just be odd. `answer` names what
+    the model gave it.
     """
     codes = list(odd)
     if len(codes) < 2:
         return ()
     return tuple(
-        Refusal(code, WrongProducts(f"{code}: the model gave it the {what} of another product."))
+        Refusal(
+            code,
+            WrongProducts(f"{code}: the model gave this product the {answer} of another product."),
+        )
         for code in codes
     )

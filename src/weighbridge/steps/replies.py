@@ -208,15 +208,15 @@ def _why_missing(reply: CallReply, parsed: ParsedReply) -> AnswerError:
         )
     if reply.full_context_tokens:
         return AnswerTruncated(
-            f"the server's context of {reply.full_context_tokens:,} tokens is full before this "
-            "product was done. Start the server with a larger one, or shorten the description."
+            f"the server's context of {reply.full_context_tokens:,} tokens was full before this "
+            "product was done. Start the server with a larger context, or shorten the description."
         )
     if reply.finish_reason is FinishReason.LENGTH:
         return AnswerTruncated("the reply reached its length limit before this product was done.")
     if not reply.text.strip():  # a reply without any text never comes this far
         return AnswerMalformed(
             "the reply is nothing but reasoning: no answer follows it. Set "
-            "WEIGHBRIDGE_REASONING_EFFORT to none, or look at the server's reasoning parser."
+            "WEIGHBRIDGE_REASONING_EFFORT to none, or check the server's reasoning parser."
         )
     if not parsed.complete:
         return AnswerMalformed("the reply was not the JSON that was asked for.")

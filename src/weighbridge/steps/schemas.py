@@ -59,14 +59,14 @@ def _check_enums(schema: Mapping[str, Any]) -> None:
     total = sum(len(values) for values in enums)
     if total > MAX_ENUM_VALUES:
         raise FactorTableInvalid(
-            f"The closed lists of one question have {total} entries; strict structured "
+            f"The lists of allowed values in one question have {total} entries; strict structured "
             f"outputs allow at most {MAX_ENUM_VALUES}. Shorten the list of materials, processes or categories."
         )
     for values in enums:
         characters = sum(map(len, values))
         if len(values) > LONG_ENUM_VALUES and characters > MAX_LONG_ENUM_CHARACTERS:
             raise FactorTableInvalid(
-                f"A closed list of {len(values)} keys has {characters} characters in all; strict "
+                f"A list of {len(values)} allowed keys has {characters} characters in all; strict "
                 f"structured outputs allow at most {MAX_LONG_ENUM_CHARACTERS}. Use shorter keys, or "
                 "fewer."
             )

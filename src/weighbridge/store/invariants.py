@@ -232,7 +232,7 @@ def _rules_of_records() -> tuple[Rule, ...]:
             "sums.processing), ('completed', sums.completed), ('failed', sums.failed)) AS kept "
             "(status, n) LEFT JOIN (SELECT status, count(*) AS n FROM products GROUP BY status) "
             "AS real USING (status) WHERE kept.n <> coalesce(real.n, 0)",
-            "of the numbers shown as status, which differ from a count of the products",
+            "of the numbers shown as status, which differ from the numbers of stored products",
             "Stop every Weighbridge, DELETE FROM product_count_changes, and INSERT INTO it one "
             "row: the numbers of products that are pending, processing, completed and failed.",
         ),

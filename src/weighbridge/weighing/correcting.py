@@ -220,7 +220,7 @@ def _suggestion(step: Step[Any], change: Change) -> str:
     if choices and any(word not in choices for word in words):
         return did_you_mean(words, choices) or WHOLE_LIST
     if isinstance(change.value, str) and _ALMOST_A_NUMBER.fullmatch(change.value.strip()):
-        return " Write it with a point and without a unit, such as 0.25."
+        return " Write it with a decimal point and without a unit, such as 0.25."
     return ""
 
 

@@ -70,8 +70,8 @@ class FactorsInUse:
             if file is None:
                 raise
             raise FactorTableInvalid(
-                f"The uploaded factors do not fit this version:\n{error}\nTake them back with "
-                "`weighbridge factors --take-back`, or upload a mended file with `weighbridge "
+                f"The uploaded factors do not fit this version of Weighbridge:\n{error}\n"
+                "Take them back with `weighbridge factors --take-back`, or upload a corrected file with `weighbridge "
                 "factors FILE`.",
                 error.rows,
             ) from error

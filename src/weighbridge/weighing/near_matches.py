@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 WHOLE_LIST: Final = (
-    " The sheet Lists of a review workbook (weighbridge review --out FILE) has the whole list."
+    " The sheet Lists of a review workbook (weighbridge review --out FILE) has the whole list of "
+    "allowed values."
 )
 """What a message about an unknown name says where no entry of the list is like it."""
 SHOWN: Final = 3

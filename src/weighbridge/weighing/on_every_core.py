@@ -97,7 +97,7 @@ class Weighing(Generic[Work]):
                     raise
                 telemetry.warning(
                     "weighing_process_ended",
-                    "⚠️ A process that computed footprints has ended; its part of the work is done "
+                    "⚠️ A process that computed footprints has ended; its share of the work is done "
                     "in the main process",
                     error=str(error),
                 )

@@ -109,7 +109,7 @@ def _refuse_if_no_factor(where: str, value: Any) -> None:
     stated = value if isinstance(value, dict) else {"value": value}
     if unknown := stated.keys() - _FIELDS:
         raise InputError(
-            f"{where}: {', '.join(sorted(unknown))} is not part of a factor. "
+            f"{where}: {', '.join(sorted(unknown))} is not a field of a factor. "
             "Give value and, if known, low, high and source."
         )
     numbers = [stated.get("value"), *(stated[name] for name in ("low", "high") if name in stated)]

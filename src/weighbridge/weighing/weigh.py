@@ -100,7 +100,7 @@ class Weigher:
 def _reuse_notes(provenance: Mapping[StepName, AnswerProvenance]) -> Iterable[str]:
     """A note where an answer was given earlier, to the same text."""
     if any(given.reused for given in provenance.values()):
-        yield "from an earlier answer about the same text; no call was made"
+        yield "from the model's earlier answer about the same text; no new call was made"
 
 
 def _picture_notes(provenance: Mapping[StepName, AnswerProvenance]) -> Iterable[str]:

@@ -182,7 +182,7 @@ def test_published_figures_are_read_as_figures_or_ranges(tmp_path: Path) -> None
         ("B,five,9", "not 'five'"),
         ("B,9,5", "low_kg_co2e is above high_kg_co2e"),
         (",5,9", "a figure needs the code"),
-        ("A,6,9", "the code stands twice; the first figure counts"),
+        ("A,6,9", "the code appears twice in the file; its first figure is used"),
         ("B,nan,9,surplus", "not 'nan'"),
     ],
 )

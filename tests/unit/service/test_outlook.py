@@ -57,13 +57,16 @@ FULL = Cost(100, 449_000)
             _look(3_700, 97, 1_203),
             1,
             Situation.WORKING,
-            "Weighing 1,204 of 5,000 products, 42,000 an hour, done at {done}.",
+            "Processing 1,204 of 5,000 products, 42,000 an hour, done at {done}.",
         ),
         (
             _look(3_700, 97, 1_203, used=FULL),
             1,
             Situation.HELD,
-            "Weighing 1,204 of 5,000 products, 42,000 an hour, done at {done}. Held by the token limit.",
+            (
+                "Processing 1,204 of 5,000 products, 42,000 an hour, done at {done}. "
+                "Slowed down by the limit of tokens per minute."
+            ),
         ),
         (
             replace(_look(4_500, completed=500), state=WAITING),
@@ -90,8 +93,13 @@ FULL = Cost(100, 449_000)
             "Paused: the provider does not answer",
         ),
         (_look(7), 0, Situation.UNATTENDED, "7 products wait, and no worker is running."),
-        (_look(completed=5), 1, Situation.FINISHED, "All 5 products weighed."),
-        (_look(completed=5, failed=2), 0, Situation.FINISHED, "5 of 7 products weighed; 2 failed."),
+        (_look(completed=5), 1, Situation.FINISHED, "All 5 products processed."),
+        (
+            _look(completed=5, failed=2),
+            0,
+            Situation.FINISHED,
+            "5 of 7 products completed; 2 failed.",
+        ),
     ],
 )
 def test_says_how_things_stand(

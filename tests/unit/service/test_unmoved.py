@@ -42,7 +42,7 @@ def told(target: str, value: object, **attributes: float) -> str:
             "bill_of_materials.attributes.pieces_per_pack",
             6,
             {"pieces_per_pack": 6.0},
-            "Pieces per pack count only beside published figures",
+            "Pieces per pack only matter where published figures",
         ),
         (
             "bill_of_materials.attributes.fabric_g_per_m2",
@@ -51,9 +51,9 @@ def told(target: str, value: object, **attributes: float) -> str:
             "Nothing is calculated from fabric g per m2 any more.",
         ),
         ("bill_of_materials.lines.1.component", "body", {}, "The name of a part is a label"),
-        ("classification.subcategory", "Cutlery", {}, "none count here"),
+        ("classification.subcategory", "Cutlery", {}, "and this product uses none"),
         ("manufacturing.lines.1", ["steel_deep_drawing"], {}, "Not counted: Deep drawing, steel"),
-        ("bill_of_materials.mass_kg", 0.3, {}, "What was changed is not part of the sum."),
+        ("bill_of_materials.mass_kg", 0.3, {}, "The changed value is not part of the calculation."),
     ],
 )
 def test_a_correction_that_moves_nothing_says_why(

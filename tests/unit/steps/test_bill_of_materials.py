@@ -89,7 +89,7 @@ def test_a_sum_that_is_off_by_more_than_half_is_refused_with_both_figures(sum_kg
     assert isinstance(error, ImplausibleAnswer)
     assert f"{sum_kg:g} kg" in str(error)
     assert "1 kg" in str(error)
-    assert "Check that the weight is in kilograms" in str(error)
+    assert "Check that the catalogue's weight is in kilograms" in str(error)
 
 
 @pytest.mark.parametrize("mass_kg", [0, 0.0, -1, 1e-12, 1e400, float("nan"), 10**400])
@@ -103,7 +103,7 @@ def test_a_mass_that_is_not_a_positive_number_is_implausible(mass_kg: float) -> 
 def test_without_a_weight_an_extreme_total_is_implausible(sum_kg: float) -> None:
     error = refusal(bill_entry("A", {"pp_resin": sum_kg}, None), None)
     assert isinstance(error, ImplausibleAnswer)
-    assert "Giving its weight" in str(error)
+    assert "Give the product's weight" in str(error)
 
 
 def test_an_empty_bill_and_one_of_more_than_25_lines_are_implausible() -> None:

@@ -98,7 +98,11 @@ def _from_answer(
         )
     if kind is RequestTooLarge:
         context = evidence.context_tokens or stated_context(evidence.message)
-        full = f"the server's context of {context:,} tokens is full. It said: " if context else ""
+        full = (
+            f"the server's context of {context:,} tokens is full. The server said: "
+            if context
+            else ""
+        )
         return RequestTooLarge(
             f"The request is larger than {where} accepts in one call of {target.model}: {full}{said}",
             context_tokens=context,
@@ -128,9 +132,9 @@ def stated_context(message: str) -> int | None:
 
 
 _NO_ANSWER_OF_AN_API: Final = (
-    "{where} answered with a web page ({said}), and no call with this key has worked so far: it may "
-    "refuse the key, or a firewall in front of it may block this machine. Check OPENAI_API_KEY and "
-    "OPENAI_BASE_URL."
+    "{where} answered with a web page ({said}), and no call with this key has worked so far: the "
+    "provider may refuse the key, or a firewall in front of it may block this machine. Check "
+    "OPENAI_API_KEY and OPENAI_BASE_URL."
 )
 _SENTENCES: Final[Mapping[type[ProviderError], str]] = {
     QuotaExhausted: (
@@ -170,18 +174,18 @@ def _model_unknown_message(evidence: Evidence, target: CallTarget, where: str, s
     about_address = about_address or bool(_ADDRESS.search(evidence.searchable))
     if SCHEMA_WORDS.search(evidence.searchable) and not about_address:
         return (
-            f"{target.model} at {where} does not support the form of answer that Weighbridge needs "
-            f"(structured outputs by JSON schema, or JSON at all): {said}. Set WEIGHBRIDGE_MODEL "
+            f"{target.model} at {where} does not support the JSON answers that Weighbridge asks "
+            f"for (structured outputs by JSON schema, or JSON at all): {said}. Set WEIGHBRIDGE_MODEL "
             "to a model that does, or WEIGHBRIDGE_STRUCTURED_OUTPUTS to object or text."
         )
     names_model = re.search(r"model|deployment|endpoints? found", evidence.searchable)
     if not about_address and names_model:
         return f"{where} does not know the model {target.model}, or the key may not use it: {said}. Check WEIGHBRIDGE_MODEL."
     moved_to = evidence.headers.get("location")
-    hint = f" It points to {target.masker.mask(moved_to)}." if moved_to else ""
-    words = f" It said: {said}." if evidence.message else ""
+    redirect = f" The address redirects to {target.masker.mask(moved_to)}." if moved_to else ""
+    reply = f" The reply was: {said}." if evidence.message else ""
     return (
-        f"There is no chat completions API at this address of {where}.{hint}{words} "
+        f"There is no chat completions API at this address of {where}.{redirect}{reply} "
         "Check OPENAI_BASE_URL: it usually ends in /v1."
     )
 
@@ -200,7 +204,7 @@ def _without_answer(
         )
     if kind is ProviderOverloaded:
         return ProviderOverloaded(
-            f"{target.provider} answered with something other than its API's JSON{because}. "
+            f"{target.provider} sent a reply that is not the JSON of its API{because}. "
             "If it keeps happening, check OPENAI_BASE_URL."
         )
     return ProviderUnreachable(

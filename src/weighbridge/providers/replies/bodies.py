@@ -88,7 +88,7 @@ def read_completion(content: bytes) -> Mapping[str, Any]:
         return completion  # empty, and billed
     if "choices" in completion:
         raise UnusableReply(
-            f"its list of choices is empty, and it names no error: {_excerpt(content)}"
+            f"the list of choices in the reply is empty, and no error is named: {_excerpt(content)}"
         )
     raise UnusableReply(f"it holds no choices: {_excerpt(content)}")
 

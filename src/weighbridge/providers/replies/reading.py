@@ -58,8 +58,9 @@ _DEAREST_CALL_USD: Final = 1_000.0
 _REASONING: Final = ("reasoning_content", "reasoning", "thinking")
 _EMPTY: Final = "{model} sent an empty completion without saying why."
 _ONLY_REASONING: Final = (
-    "The content of {model}'s reply is empty; its text came as reasoning_content, which may be a "
-    "draft. Start the server without that reasoning parser, or set the reasoning effort to none."
+    "The content of {model}'s reply is empty: the server put the whole text into reasoning_content, "
+    "which may be a draft. Start the server without its reasoning parser, or set "
+    "WEIGHBRIDGE_REASONING_EFFORT to none."
 )
 _NOT_THE_ANSWER: Final = frozenset({"thinking", "reasoning", "redacted_thinking"})
 SIMULATOR_FINGERPRINT: Final = "simulated"

@@ -130,9 +130,9 @@ class Capabilities:
         """A sentence for the operator if the reasoning effort was refused, else None."""
         if self.refused_effort is None:
             return None
-        instead = f"{self.effort} is sent" if self.effort else "nothing is sent"
+        sent = f"{self.effort} is sent instead" if self.effort else "no effort is sent"
         return (
-            f"{host} refused the reasoning effort {self.refused_effort}; {instead} instead, so "
+            f"{host} refused the reasoning effort {self.refused_effort}; {sent}, so "
             "reasoning tokens may be billed. Set WEIGHBRIDGE_REASONING_EFFORT to another value."
         )
 

@@ -178,7 +178,7 @@ def read_own_bills(path: Path, factors: FactorTable) -> OwnBills:
         else:
             found.setdefault(row.cells["code"].strip(), []).append(line)
     problems += [
-        f"{lines[MOST_LINES].cells['code']}: {code}: {len(lines)} lines; 1 to {MOST_LINES} are allowed."
+        f"{lines[MOST_LINES].cells['code']}: {code}: the bill has {len(lines)} lines; 1 to {MOST_LINES} are allowed."
         for code, lines in found.items()
         if len(lines) > MOST_LINES
     ]
@@ -279,9 +279,9 @@ def _rewritten_number(name: str, text: str, decimal: DecimalSign | None) -> str:
     plain = plain_number(written, decimal)
     if plain is None and plain_number(written, ".") is not None:
         raise InputError(
-            f"the {_CALLED.get(name, name)} {text!r} can be read in two ways, and no other cell of the "
-            f"column shows which sign is decimal. Write {written}0 if it is, and the number without a "
-            "sign of thousands if it is not."
+            f"the {_CALLED.get(name, name)} {text!r} can be read in two ways: no other cell of the "
+            f"column shows whether its sign is decimal. If so, write {written}0; if the sign "
+            "separates thousands, leave it out."
         )
     return text if plain is None else plain
 
@@ -465,8 +465,8 @@ def _layout(header: Sequence[tuple[int, str]]) -> _Layout:
         places = _columns([(at, title) for at, (n, title) in numbered.items() if n == number])
         if "mass_kg" not in places.at:
             raise UnreadableFile(
-                f"The column of material {number} has no mass beside it. Add a column "
-                f"mass_kg {number}, in kilograms."
+                f"The column material {number} has no mass beside it. Add a column mass_kg {number} "
+                "with the mass of this material in kilograms."
             )
         layout[number] = _Columns({**places.at, "code": found.at["code"]}, places.unit)
     return layout

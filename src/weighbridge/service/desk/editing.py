@@ -44,8 +44,8 @@ _FACTS: Final[Mapping[str, str]] = {
     "country": "Country where part {} is worked",
     "electricity_kwh_per_kg": "Electricity for part {} (kWh per kg)",
     "heat_kwh_per_kg": "Heat for part {} (kWh per kg)",
-    "electricity_kg_co2e_per_kwh": "Electricity for part {} (kg CO2e per kWh)",
-    "heat_kg_co2e_per_kwh": "Heat for part {} (kg CO2e per kWh)",
+    "electricity_kg_co2e_per_kwh": "Emissions of electricity for part {} (kg CO2e per kWh)",
+    "heat_kg_co2e_per_kwh": "Emissions of heat for part {} (kg CO2e per kWh)",
     "energy_source": "Source of the energy figures of part {}",
 }
 """Name of each fact in `ProcessFacts` → its label in a form, where {} stands for the number of the

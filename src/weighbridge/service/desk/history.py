@@ -89,7 +89,7 @@ def read_moment(text: str, now: datetime, zone: tzinfo | None = None) -> datetim
         return found.astimezone(UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise InputError(
-            f"{text[:60]!r} is not a moment. Write it like 2026-11-01T10:00, or now."
+            f"{text[:60]!r} is not a date and time. Write it like 2026-11-01T10:00, or now."
         ) from error
 
 
@@ -100,7 +100,7 @@ async def compare_moments(database: Database, start: datetime, end: datetime) ->
         InputError: the second moment is not after the first.
     """
     if end <= start:
-        raise InputError("The second moment must be later than the first.")
+        raise InputError("The second time must be later than the first.")
     moved = Movements()
     async with database.pool.acquire() as connection:
         async for code, quantity, versions in footprint_versions.stream_versions(connection, end):

@@ -105,7 +105,7 @@ def read_facts(
         if not is_one_for_each and (len(values) > 1 or name in ENERGY_USED):
             raise InputError(
                 f"{name} has {counted(len(values), 'value')} for {counted(len(processes or ()), 'process', 'processes')}; "
-                "give one for each, separated by semicolons."
+                "give one value for each process, separated by semicolons."
             )
         found[name] = value
     return found

@@ -143,7 +143,10 @@ async def completed_ids(database: Database, codes: Sequence[str] | None = None) 
     async with database.pool.acquire() as connection:
         found = await corrections.weighed(connection, codes)
     if missing := [code for code in codes or () if code not in found]:
-        raise NotFound(f"Not found, or not completed: {listed(missing, LARGEST)}.")
+        raise NotFound(
+            f"Not found, or not completed: {listed(missing, LARGEST)}. Check these codes, or process "
+            "the products first."
+        )
     return list(found.values())
 
 

@@ -65,16 +65,16 @@ _ADD_A_LINE: Final = (
     " To add a line, give the product's whole bill: weighbridge bills FILE, with the columns code, "
     "material, mass_kg and process."
 )
-_SHOWN_ONLY: Final = "This column is only shown: what you change in it is left out."
+_SHOWN_ONLY: Final = "This column is read-only: changes in it are ignored."
 _SEVERAL: Final = "Several are separated by semicolons."
 _HELP: Final = (
     "Change cells in the blue columns, then read the file back: weighbridge review FILE.",
     "Only what you change becomes a correction. Rows may be sorted, filtered and deleted.",
-    "subcategory, material, processes and country are chosen from lists: open the cell's list, or see the sheet Lists. Names work too.",
-    "The other columns are only shown. What you change in them is left out, and a message says so when the file is read.",
+    "subcategory, material, processes and country are chosen from lists: open the cell's list, or see the sheet Lists. You can also type a name instead of a key.",
+    "The other columns are read-only: changes in them are ignored, and a message says so when the file is read.",
     "To add or remove a line of a bill, give the product's whole bill: a file with the columns code, material, mass_kg and process, read by weighbridge bills FILE (on the dashboard and in the API: own bills).",
     "processes: in order, separated by semicolons; empty for none.",
-    "country, electricity_kwh_per_kg and what follows: of the processes of the line, if you know it. One value for all of them, or one for each, separated by semicolons.",
+    "country, electricity_kwh_per_kg and the columns after them: what you know of the processes of the line. One value for all of its processes, or one for each, separated by semicolons.",
     "mass_kg on the sheet Products is the mass of one unit; if it changes, the lines of the bill change in proportion.",
 )
 _WIDTHS: Final = {"name": 34, "code": 18, "subcategory": 28, "material": 30, "processes": 44}
@@ -280,9 +280,9 @@ class _ReviewSheet:
         texts = {} if head is None else {at: cell.text or "" for at, cell in head.cells.items()}
         self.places = {text.strip(): at for at, text in texts.items()}
         if missing := [column for column in required if column not in self.places]:
-            are = "column" if len(missing) == 1 else "columns"
+            columns = "column" if len(missing) == 1 else "columns"
             raise InputError(
-                f"Sheet {sheet} has no {are} {', '.join(missing)}. Restore the original header in "
+                f"Sheet {sheet} has no {columns} {', '.join(missing)}. Restore the original header in "
                 "row 1."
             )
 
@@ -341,7 +341,8 @@ def _compare(
             found.edits.append(Edit(code, line, column, cell.text, address(cell)))
         elif column in COLUMNS[sheet]:
             found.left_out.append(
-                f"{address(cell)} was changed and left out: the column {column} is only shown."
+                f"{address(cell)} was changed, and the change was ignored: the column {column} is "
+                "read-only."
             )
 
 

@@ -81,11 +81,11 @@ def reasons_unmoved(
     `figure` is the one after the correction.
     """
     if figure.supplier is not None:
-        return ["The figure is the supplier's own, which no answer changes."]
+        return ["The figure is the supplier's own: corrected answers do not change it."]
     reasons = [
         reason for change in changes for reason in _reasons(change, figure, factors) if reason
     ]
-    return list(dict.fromkeys(reasons)) or ["What was changed is not part of the sum."]
+    return list(dict.fromkeys(reasons)) or ["The changed value is not part of the calculation."]
 
 
 def _reasons(change: Change, figure: Footprint, factors: FactorTable) -> Iterator[str]:
@@ -99,20 +99,23 @@ def _reasons(change: Change, figure: Footprint, factors: FactorTable) -> Iterato
             yield from noted
             if name == PIECES_PER_PACK and not noted and not compares:
                 yield (
-                    "Pieces per pack count only beside published figures of whole products, and "
-                    "none count here."
+                    "Pieces per pack only matter where published figures of whole products are "
+                    "used, and this product uses none."
                 )
         case ("lines", number, name) if name in ProcessFacts._fields:
             yield (
-                f"The processes of line {number} take no such energy, or the bill of materials "
-                "does not count here."
+                f"The processes of line {number} do not use this kind of energy, or this product's "
+                "figure is not calculated from the bill of materials."
             )
         case ("lines", _, "component"):
-            yield "The name of a part is a label; its material, mass and processes count."
+            yield (
+                "The name of a part is a label; the calculation uses its material, mass and "
+                "processes."
+            )
         case ("subcategory",) if change.step == Classification.step and not compares:
             yield (
-                "The kind decides which published figures of whole products count, and none count "
-                "here."
+                "The subcategory only decides which published figures of whole products are used, "
+                "and this product uses none."
             )
         case _:
             yield from _not_counted("", figure)

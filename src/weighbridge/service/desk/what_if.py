@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 _PORTION: Final = 500
 _MOST_NOTES: Final = 5
 _OF_BILLS: Final = (
-    " `weighbridge explain CODE` shows the materials of a product's bill; a whole family is one of"
+    " `weighbridge explain CODE` shows the materials of a product's bill. To replace a whole family "
+    "of materials, name one of these:"
 )
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -171,7 +172,7 @@ class _Supposing:
         self._seen: dict[str, None] = {}
         if not (self._materials or self._country_code or self._recycled_share is not None):
             raise InputError(
-                "Nothing is supposed. Give a material to replace, a country or a recycled share."
+                "No change is given. Name a material to replace, a country or a recycled share."
             )
 
     def weigh_twice(
@@ -184,7 +185,7 @@ class _Supposing:
         if self._unused:
             raise InputError(
                 f"None of these products has {', '.join(sorted(self._unused))} in its bill of "
-                f"materials. They have: {listed(list(self._seen), 20)}."
+                f"materials. Their bills have: {listed(list(self._seen), 20)}."
             )
 
     def _figure(self, row: Record, active: Sequence[Correction]) -> SupposedFigure:
@@ -223,19 +224,23 @@ class _Supposing:
         published = next((r for r in after.routes if r.name is RouteName.CLASS), None)
         if published is not None and published.weight > 0:
             yield (
-                f"unchanged: published figures of such products ({published.weight:.0%} of the figure), "
-                "which are the same wherever it is made; the country changes only the figure by the bill of materials"
+                f"unchanged: published figures of such products ({published.weight:.0%} of "
+                "the figure) are the same wherever the product is made; the country changes only the "
+                "figure by the bill of materials"
             )
         made = subject.answer(ManufacturingProcesses)
         known = [use for use in made.uses if use.known.country] if made else []
         if known:
             where = sorted({use.known.country or "" for use in known})
             yield (
-                f"unchanged: {counted(len(known), 'process', 'processes')} whose country is known "
-                f"({', '.join(where)})"
+                f"unchanged: {counted(len(known), 'process', 'processes')} with a country of its "
+                f"own ({', '.join(where)})"
             )
         elif made and not made.uses:
-            yield "unchanged: no process with energy from a country is applied to its materials"
+            yield (
+                "unchanged: no manufacturing processes are listed; the country changes only their "
+                "energy"
+            )
 
     def _as_supposed(self, notes: Sequence[str]) -> list[str]:
         """The notes with the supposed recycled share no longer called one of the catalogue."""

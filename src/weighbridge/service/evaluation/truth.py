@@ -76,8 +76,8 @@ def read_truth(path: Path) -> PublishedFigures:
         figure is None and not all(name in columns for name in RANGE_COLUMNS)
     ):
         raise MissingColumn(
-            f"{path.name} needs the column code, and {' or '.join(FIGURE_COLUMNS)} or both of "
-            f"{', '.join(RANGE_COLUMNS)}."
+            f"{path.name} needs the column code, and either {' or '.join(FIGURE_COLUMNS)}, or both "
+            f"{' and '.join(RANGE_COLUMNS)}."
         )
     names = (figure,) if figure else RANGE_COLUMNS
     truths: dict[str, Truth] = {}
@@ -93,7 +93,7 @@ def read_truth(path: Path) -> PublishedFigures:
             if not code:
                 left_out[place] = "a figure needs the code of its product"
             elif truths.setdefault(code, truth) is not truth:
-                left_out[place] = "the code stands twice; the first figure counts"
+                left_out[place] = "the code appears twice in the file; its first figure is used"
     return PublishedFigures(truths, left_out)
 
 

@@ -157,7 +157,7 @@ def _verified_manifest(archive: zipfile.ZipFile, file: Path) -> Manifest:
     for table in manifest.tables:
         if table.name not in ours:
             raise UnreadableFile(
-                f"{file} is not a backup of Weighbridge: it has a table {table.name!r}."
+                f"{file} is not a backup of Weighbridge: it has an unknown table {table.name!r}."
             )
         digest = hashlib.sha256()
         with archive.open(table.member) as member:
@@ -189,7 +189,7 @@ def _manifest(archive: zipfile.ZipFile, file: Path) -> Manifest:
 def _check_format(found: object) -> None:
     """Raises ValueError unless this program reads backups of this format."""
     if found != FORMAT:
-        raise ValueError(f"it has format {found!r}, and this program reads {FORMAT}")
+        raise ValueError(f"its format is {found!r}; this version reads only {FORMAT!r}")
 
 
 async def _chunks(archive: zipfile.ZipFile, name: str) -> AsyncIterator[bytes]:

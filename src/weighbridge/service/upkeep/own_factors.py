@@ -138,7 +138,9 @@ async def upload_factors(
         loaded = await asyncio.to_thread(in_use.load, file)
     except (FactorTableInvalid, MissingColumn, UnreadableFile) as error:
         rows = error.rows if isinstance(error, FactorTableInvalid) else ()
-        raise FactorsRefused(f"{error}\nNo row of the file was taken.", rows) from error
+        raise FactorsRefused(
+            f"{error}\nNo row of the file was taken. The factors in use stay as they were.", rows
+        ) from error
     version = f"{loaded.table.name} {loaded.table.version}"
     async with database.transaction() as connection:
         number = await factor_uploads.insert(connection, file.name, content, by)
@@ -173,7 +175,7 @@ async def uploaded_file(database: Database, number: int) -> FactorUpload:
         found = await factor_uploads.load(connection, number)
     if found is None or found.content is None:
         raise NotFound(
-            f"There is no file of factors number {number}. `weighbridge factors` lists the uploads."
+            f"There is no uploaded factors file number {number}. `weighbridge factors` lists the uploads."
         )
     return found
 

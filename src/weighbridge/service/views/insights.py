@@ -190,7 +190,7 @@ def _advice(detailed: Sequence[_DetailedProduct]) -> list[Advice]:
         found.append(
             Advice(
                 "Weigh the products whose mass the model inferred",
-                "The mass multiplies everything else; weighing one unit narrows the range at once.",
+                "The footprint is calculated from the mass; weighing one unit narrows its range at once.",
                 sum(one.total_kg_co2e for one in inferred),
                 len(inferred),
             )
@@ -208,8 +208,8 @@ def _advice(detailed: Sequence[_DetailedProduct]) -> list[Advice]:
     if apart:
         found.append(
             Advice(
-                "Look at products whose two routes disagree",
-                "Either something is missing from the bill of materials, or the product is unusual for its kind.",
+                "Check products whose two calculations disagree",
+                "Their bill of materials and published figures of such products give different results: a part may be missing, or the product is unusual for its kind.",
                 sum(one.total_kg_co2e for one in apart),
                 len(apart),
             )

@@ -121,7 +121,8 @@ async def remove(database: Database, wanted: Filter, expected: int | None = None
         deleted = await selections.delete(connection, wanted)
         if expected is not None and deleted != expected:
             raise Conflict(
-                f"Nothing was deleted: the filter now finds {deleted:,} products, not {expected:,}."
+                f"Nothing was deleted: the filter now finds {deleted:,} products, not {expected:,}. "
+                "Reload the list and check it first."
             )
     return deleted
 

@@ -55,7 +55,7 @@ def outlook(look: QueueStatus, *, products_per_hour: float, live_workers: int) -
         return Outlook(
             Situation.EMPTY,
             "No products yet.",
-            "Upload a catalogue: weighing starts by itself.",
+            "Upload a catalogue: processing starts by itself.",
         )
     if not look.state.running:
         return _stopped(left, look.state.paused_reason)
@@ -99,7 +99,7 @@ def _stopped(left: int, reason: str | None) -> Outlook:
     """The outlook while the queue is stopped; `left` products wait."""
     if reason:
         why, rest = _first_sentence(reason)
-        waits = f"{_products(left)} {_verb(left, 'wait')}. Press Start once that is settled."
+        waits = f"{_products(left)} {_verb(left, 'wait')}. Press Start once the cause is fixed."
         return Outlook(Situation.STOPPED, f"Stopped: {why}", f"{rest} {waits}".strip())
     if left == 0:
         return Outlook(
@@ -114,7 +114,7 @@ def _stopped(left: int, reason: str | None) -> Outlook:
 
 def _working(look: QueueStatus, finished: int, left: int, products_per_hour: float) -> Outlook:
     """The outlook while products are processed."""
-    sentence = f"Weighing {finished + 1:,} of {_products(look.total_products)}"
+    sentence = f"Processing {finished + 1:,} of {_products(look.total_products)}"
     done_at = None
     if products_per_hour >= 1:
         done_at = look.as_of + timedelta(hours=left / products_per_hour)
@@ -123,7 +123,7 @@ def _working(look: QueueStatus, finished: int, left: int, products_per_hour: flo
     if limit:
         return Outlook(
             Situation.HELD,
-            f"{sentence}. Held by the {limit} limit.",
+            f"{sentence}. Slowed down by the limit of {limit}s per minute.",
             "If your account allows more, raise the limit in Settings.",
             done_at=done_at,
         )
@@ -144,21 +144,23 @@ def batches_at_provider(look: QueueStatus) -> str:
     batches = look.batches
     if not batches.batches:
         return ""
-    named = "1 batch is" if batches.batches == 1 else f"{batches.batches:,} batches are"
+    batches_are = "1 batch is" if batches.batches == 1 else f"{batches.batches:,} batches are"
     return (
-        f"{named} at the provider at half price: {batches.answered:,} of {batches.requests:,} "
-        "requests answered. It may take up to a day."
+        f"{batches_are} at the provider at half price: {batches.answered:,} of {batches.requests:,} "
+        "requests answered. The rest may take up to a day."
     )
 
 
 def _all_done(finished: int, failed: int) -> str:
     if failed == 0:
-        return f"All {_products(finished)} weighed." if finished > 1 else "The product is weighed."
-    return f"{finished - failed:,} of {_products(finished)} weighed; {failed:,} failed."
+        return (
+            f"All {_products(finished)} processed." if finished > 1 else "The product is processed."
+        )
+    return f"{finished - failed:,} of {_products(finished)} completed; {failed:,} failed."
 
 
 def _hint_at_failures(failed: int) -> str:
-    return "The page Failures says why, and can retry them." if failed else ""
+    return "The page Failures shows why, and lets you retry them." if failed else ""
 
 
 def _products(count: int) -> str:

@@ -37,7 +37,7 @@ _NO_MATERIAL: Final = {
     ContributionKind.PROCESS_ELECTRICITY: "Electricity in manufacturing",
     ContributionKind.PROCESS_HEAT: "Heat in manufacturing",
     ContributionKind.PROCESS_DIRECT: "Process emissions",
-    ContributionKind.COMPONENT: "Chips, displays and other parts counted by size",
+    ContributionKind.COMPONENT: "Chips, displays and other parts calculated from their size",
     ContributionKind.CLASS_REFERENCE: "Published figures of whole products",
     ContributionKind.SUPPLIER_FIGURE: "Suppliers' own figures",
 }
