@@ -338,6 +338,7 @@ def test_what_became_of_a_correction_is_in_sight_of_the_button(page: Page) -> No
     correct.click()
     expect(page.locator(".flash")).to_contain_text("Corrected. The")
     expect(page.locator(".flash")).to_be_in_viewport(ratio=0.9)
+    expect(correct).to_be_in_viewport()  # and the page stays where its reader was
     page.get_by_role("button", name="Take back").first.click()
     expect(page.locator(".flash")).to_contain_text("Taken back.")
 
