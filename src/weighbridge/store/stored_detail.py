@@ -162,6 +162,21 @@ def named_contributions(stored: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     ]
 
 
+def labelled_emissions(stored: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """(label, kg CO2e) of each contribution of a stored footprint, without making records of
+    them.
+    """
+    footprint = stored["footprint"]
+    names = list(footprint.get("contribution_fields", UNNAMED_FIELDS))
+    label, emissions = names.index("label"), names.index("emissions_kg_co2e")
+    return [
+        (one["label"], one["emissions_kg_co2e"])
+        if isinstance(one, dict)
+        else (one[label], one[emissions])
+        for one in footprint["contributions"]
+    ]
+
+
 def _read_contribution(one: Mapping[str, Any], rates: Mapping[int, Rate]) -> dict[str, Any]:
     """The fields of a contribution, those of its rate among them."""
     known = {name: one[name] for name in Contribution._fields if name in one}

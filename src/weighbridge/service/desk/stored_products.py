@@ -14,7 +14,7 @@ from weighbridge.domain.answers import BillOfMaterials
 from weighbridge.domain.history import WITH_OWN_FACTORS
 from weighbridge.errors import AnswerError, CalculationError, InputError
 from weighbridge.store.products import stored_product
-from weighbridge.store.stored_detail import named_contributions, read_given
+from weighbridge.store.stored_detail import labelled_emissions, read_given
 from weighbridge.weighing.directions import FigureState, against_the_change
 from weighbridge.weighing.weigh import Weigher
 
@@ -108,11 +108,14 @@ class StoredWeigher:
     def remark(self, answered: AnsweredProduct, new: StoredFootprint) -> str:
         """Why the new figure moves the other way than what was changed; "" where it does not."""
         footprint = answered.detail["footprint"]
+        if footprint["emissions_kg_co2e"] == new.detail.footprint.emissions_kg_co2e:
+            return ""
+        is_mixed_anew = _materials(answered.detail["answers"]) != _materials(new.detail.answers)
         before = FigureState.of_records(
             footprint["emissions_kg_co2e"],
             footprint.get("routes", ()),
             "emissions_kg_co2e",
-            self._materials_kg_co2e(answered),
+            self._materials_kg_co2e(answered) if is_mixed_anew else None,
         )
         return against_the_change(before, FigureState.of(new.detail.footprint))
 
@@ -121,13 +124,25 @@ class StoredWeigher:
         have other names now, or a recycled share has exchanged materials.
         """
         names = set()
-        for line in answered.detail["answers"].get(BillOfMaterials.step, {}).get("lines", ()):
+        for line in _lines(answered.detail["answers"]):
             factor = self.factors.materials.get(line["material"])
             part = line.get("component")
             names.add(f"{factor.name if factor else ''}{f' ({part})' if part else ''}")
-        found: dict[str, float] = {}
-        for one in named_contributions(answered.detail):
-            label = one["label"]
+        found: set[str] = set()
+        amounts: list[float] = []
+        for label, kg_co2e in labelled_emissions(answered.detail):
             if label in names or label.endswith(ON_THE_BOARD):
-                found[label] = found.get(label, 0.0) + one["emissions_kg_co2e"]
-        return math.fsum(found.values()) if names and names <= found.keys() else None
+                found.add(label)
+                amounts.append(kg_co2e)
+        return math.fsum(amounts) if names and names <= found else None
+
+
+def _lines(answers: Mapping[StepName, Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """The lines of the bill in stored answers."""
+    lines: Sequence[Mapping[str, Any]] = answers.get(BillOfMaterials.step, {}).get("lines", ())
+    return lines
+
+
+def _materials(answers: Mapping[StepName, Mapping[str, Any]]) -> list[str]:
+    """The material of each line of the bill in stored answers."""
+    return [line["material"] for line in _lines(answers)]
