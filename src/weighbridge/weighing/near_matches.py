@@ -186,6 +186,7 @@ _QUALIFIERS: Final = frozenset(
 """Words that say what kind of a thing is meant, not which thing."""
 _RECYCLED: Final = frozenset({"recycled", "reused"})
 _SMALL: Final = frozenset({"and", "for", "from", "in", "of", "or", "the", "with"})
+_WORD: Final = re.compile(r"[^\W_]+")
 _BRACKETS: Final = re.compile(r"\(([^()]*)\)")
 
 
@@ -291,7 +292,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 def _in_order(text: str) -> list[str]:
-    found = [word for word in re.findall(r"[^\W_]+", text.casefold()) if word not in _SMALL]
+    found = [word for word in _WORD.findall(text.casefold()) if word not in _SMALL]
     return [one for word in found for one in _WORD_OF_LISTS.get(word, word).split()]
 
 
@@ -299,12 +300,23 @@ def _wanted(text: str, held_by: Mapping[str, int]) -> dict[str, float]:
     """The words of a text, and how much each counts: what it is about more than what qualifies
     that.
     """
-    words = [part for word in _in_order(text) for part in (word, *_parts(word, held_by))]
+    spelled = " ".join(_spelled(word, held_by) for word in _WORD.findall(text.casefold()))
+    words = [part for word in _in_order(spelled) for part in (word, *_parts(word, held_by))]
     found = {word: _QUALIFIER if word in _QUALIFIERS else 1.0 for word in words}
     things = [word for word in words if word not in _QUALIFIERS]
     if not things:
         return dict.fromkeys(words, 1.0)
     return found | {things[-1]: _HEAD}
+
+
+def _spelled(word: str, held_by: Mapping[str, int]) -> str:
+    """The word, or the known one that it most likely is a misspelling or an inflection of."""
+    known = {*held_by, *USUAL, *_WORD_OF_LISTS, *_QUALIFIERS}
+    if word in known or len(word) < _LEAST_FOR_SLIP:
+        return word
+    likely = {one: _likeness(word, one) for one in known if one[0] == word[0] and len(one) > 3}
+    best = max(likely, key=lambda one: (likely[one], one in USUAL, one), default=word)
+    return best if likely.get(best, 0.0) >= _SLIP else word
 
 
 def _parts(word: str, held_by: Mapping[str, int]) -> list[str]:

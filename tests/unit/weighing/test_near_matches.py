@@ -45,6 +45,10 @@ def test_what_may_mean_several_is_not_guessed(text: str) -> None:
         ("yogurt", "food_yoghurt_plain"),
         ("Plexiglas", "pmma_resin"),
         ("cardboard", "corrugated_board"),
+        ("aluminum_primry", "aluminium_primary"),
+        ("hardwod", "hardwood_sawn"),
+        ("coton", "cotton_woven_dyed"),
+        ("polyesther", "polyester_woven_dyed"),
     ],
 )
 def test_a_slip_of_the_pen_finds_what_was_meant_first(text: str, key: str) -> None:
