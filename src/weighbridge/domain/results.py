@@ -94,6 +94,9 @@ _ANSWERED_WITH: Final = "answered with "
 """First words of the reason that `shown_in_part_reason` gives; such a reason is recognised by them.
 """
 
+_FROM_THE_TEXT: Final = "answered from the text alone, without the picture"
+"""First words of a note on a product none of whose pictures was seen."""
+
 
 def shown_in_part_reason(pictures: int, missing: Sequence[str]) -> str:
     """What `AnswerProvenance.without_picture` says where only some of several pictures were shown;
@@ -107,7 +110,16 @@ def picture_note(without_picture: str) -> str:
     """What a footprint's notes say of pictures that the model did not see."""
     if without_picture.startswith(_ANSWERED_WITH):
         return without_picture
-    return f"answered from the text alone, without the picture: {without_picture}"
+    return f"{_FROM_THE_TEXT}: {without_picture}"
+
+
+def outward_note(note: str) -> str:
+    """The note as a receiver outside the company gets it: without the reason why a picture was not
+    seen, which names the server that it was fetched from.
+    """
+    if note.startswith((_ANSWERED_WITH, _FROM_THE_TEXT)):
+        return note.partition(":")[0]
+    return note
 
 
 @dataclass(frozen=True, slots=True)

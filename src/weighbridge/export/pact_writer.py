@@ -3,7 +3,8 @@ Technical Specifications.
 
 https://docs.carbon-transparency.org, data type ProductFootprint. The file is one JSON document:
 `data` has the footprints, in the form of the answer of ListFootprints; `withoutFootprint` names the
-products that have none, and why. What PACT has no place for (the range, the notes) is in `comment`.
+products that have none, with their status. What PACT has no place for (the range, the notes) is in
+`comment`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from urllib.parse import quote
 
 from typing_extensions import override
 
+from weighbridge.domain.results import outward_note
 from weighbridge.errors import UnsupportedFormat
 from weighbridge.export.files import FileWriter
 from weighbridge.plain_text import significant
@@ -186,7 +188,7 @@ def comment_of(row: ResultRow) -> str:
     low, high = (significant(end or 0.0, 3) for end in (row.low_kg_co2e, row.high_kg_co2e))
     interval = f"95 % range: {low} to {high} kg CO2e."
     primary = _PRIMARY if row.primary_data else ""
-    notes = (f"{note.rstrip('.')}." for note in row.notes)
+    notes = (f"{outward_note(note).rstrip('.')}." for note in row.notes)
     return " ".join(
         [*made_up, primary or _SCREENING, _CAVEATS, interval, method or "", *notes]
     ).strip()
@@ -243,7 +245,8 @@ class PactWriter(FileWriter):
     def _append(self, rows: Sequence[ResultRow]) -> None:
         for row in rows:
             if row.emissions_kg_co2e is None or row.completed_at is None:
-                reason = row.error or f"The product is {row.status.value}."
+                # Why it failed is for the owner, not the receiver: it may name servers of either.
+                reason = f"The product is {row.status.value}."
                 self._left_out.append({"code": row.code, "reason": reason})
                 continue
             footprint = self._as_document(row, self._company, row.completed_at)

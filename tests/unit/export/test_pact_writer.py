@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.unit.export.result_rows import completed, failed
 from weighbridge.domain.recordings import RECORDED
+from weighbridge.domain.results import picture_note, shown_in_part_reason
 from weighbridge.errors import UnsupportedFormat
 from weighbridge.export import checked_format, file_name, open_writer
 from weighbridge.export.pact_2 import as_footprint_2
@@ -119,7 +120,7 @@ def test_a_country_is_stated_only_where_it_is_known() -> None:
     assert "geographyCountry" not in unknown["pcf"]
 
 
-def test_products_without_a_figure_are_named_with_the_reason(
+def test_products_without_a_figure_are_named_with_their_status_and_no_inside_matter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in COMPANY.items():
@@ -132,7 +133,7 @@ def test_products_without_a_figure_are_named_with_the_reason(
     assert path.name == "results.pact.json"
     assert [one["productNameCompany"] for one in document["data"]] == ["Chair", "Chair"]
     assert [one["code"] for one in document["withoutFootprint"]] == ["B"]
-    assert document["withoutFootprint"][0]["reason"] == failed("B").error
+    assert document["withoutFootprint"][0]["reason"] == "The product is failed."
 
 
 def test_what_is_missing_of_the_company_is_named_before_anything_is_written() -> None:
@@ -234,3 +235,16 @@ def test_the_reference_period_is_a_year_that_has_ended(as_document: Any, hours: 
     # Receivers take a footprint for valid from the end of the period on.
     assert moment - timedelta(days=31) <= end <= moment
     assert (start.month, start.day, start.year) == (end.month, 1, end.year - 1)
+
+
+@pytest.mark.parametrize("as_document", [as_footprint, as_footprint_2])
+@pytest.mark.parametrize("pictures", [1, 3])
+def test_no_receiver_learns_where_pictures_are_kept(as_document: Any, pictures: int) -> None:
+    why = "http://shop.intern:8080/a.png: dam.intern (10.0.0.7) did not answer in time"
+    lacking = shown_in_part_reason(pictures, [why]) if pictures > 1 else why
+    row = replace(completed("A"), notes=(picture_note(lacking), "ratio 3:1 is kept"))
+    comment = as_document(row, company(), row.completed_at)["comment"]
+    assert "intern" not in comment
+    assert "10.0.0.7" not in comment
+    assert "answered with 2 of 3 pictures." in comment or "without the picture." in comment
+    assert "ratio 3:1 is kept." in comment
