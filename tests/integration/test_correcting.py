@@ -423,6 +423,12 @@ async def test_what_cannot_count_is_refused_at_once_and_what_does_not_is_said(
         assert done.notes == ()
         (lighter,) = await _correct(running, ["P-001"], MASS, 0.2)
         assert any("Display, LCD of 100, because it would weigh more" in n for n in lighter.notes)
+        await _correct(running, ["P-001"], MASS, 0.1)  # far from the catalogue's 0.3 kg
+        first_line = "bill_of_materials.lines.1.mass_kg"
+        (heavier,) = await _correct(running, ["P-001"], first_line, 5.0)
+        assert any("was corrected to 0.1 kg: check which" in note for note in heavier.notes)
+        (again,) = await _correct(running, ["P-001"], MASS, 0.3)
+        assert not any("check which" in note for note in again.notes)
         (label,) = await _correct(running, ["P-002"], "bill_of_materials.lines.1.component", "rim")
         assert label.before_kg_co2e == label.after_kg_co2e
         assert any("is a label" in note for note in label.notes)

@@ -21,7 +21,7 @@ from weighbridge.errors import Conflict, InputError, NotFound
 from weighbridge.plain_text import counted, listed
 from weighbridge.service.access.audit import record_action
 from weighbridge.service.desk.stored_products import StoredWeigher
-from weighbridge.service.desk.unmoved import no_longer_applied, remarks
+from weighbridge.service.desk.unmoved import contradicted_masses, no_longer_applied, remarks
 from weighbridge.store import corrections, footprints, products, queue_state, selections
 from weighbridge.store.corrections import NewCorrection, RecordedCorrection
 from weighbridge.store.database import plan_every_statement
@@ -242,6 +242,7 @@ class Correcting(StoredWeigher):
                 _refuse_left_out(each.code, new, cause.targets)
                 moved = before != after
                 notes += remarks(cause.targets, moved, old["notes"], footprint, self.factors)
+                notes += contradicted_masses(cause.targets, active.get(each.id, ()), footprint)
             if remark:
                 notes = (remark, *notes)
             made.append(new)

@@ -10,13 +10,17 @@ from weighbridge.domain.answers import NO_LONGER_ASKED, PIECES_PER_PACK, Classif
 from weighbridge.domain.corrections import NOT_APPLIED, Change
 from weighbridge.domain.facts import ProcessFacts
 from weighbridge.domain.results import RouteName
+from weighbridge.steps.mass_units import MAX_DEVIATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from weighbridge.carbon.factors import FactorTable
+    from weighbridge.domain.corrections import Correction
     from weighbridge.domain.results import Footprint
 
+_MASS = "bill_of_materials.mass_kg"
+_LINES = "bill_of_materials.lines"
 _NOT_COUNTED = ("dropped: ", "left out: ")
 _CHECK = ": check "
 """Contained in each note that asks for a check of a value; whoever corrects the value is shown such
@@ -50,6 +54,27 @@ def remarks(
     if not moved:
         found |= dict.fromkeys(reasons_unmoved(changes, figure, factors))
     return tuple(found)
+
+
+def contradicted_masses(
+    targets: Iterable[str], active: Sequence[Correction], figure: Footprint
+) -> tuple[str, ...]:
+    """A sentence where a correction of the bill's lines contradicts the mass of one unit to which
+    the product was corrected before; `active` are all its corrections.
+    """
+    stated = [each.after for each in active if each.change.target == _MASS]
+    if not stated or not isinstance(stated[-1], int | float):
+        return ()
+    if _MASS in (changed := set(targets)) or not any(t.startswith(_LINES) for t in changed):
+        return ()
+    if abs(figure.mass.value - stated[-1]) <= MAX_DEVIATION * stated[-1]:
+        return ()
+    said = (
+        f"The lines add up to {figure.mass.value:.4g} kg now, but the mass of one unit was "
+        f"corrected to {stated[-1]:.4g} kg: check which is right. Correcting the mass again scales "
+        "the lines."
+    )
+    return (said,)
 
 
 def no_longer_applied(before: Sequence[str], after: Sequence[str]) -> tuple[str, ...]:
