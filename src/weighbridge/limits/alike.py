@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FIRST_CALLS: Final = 5
-"""Number of calls that are enough evidence if they are all there are and all bad in the same way.
+"""How many calls are enough evidence where no other call was made yet and every one was bad in the
+same way.
 """
 CALLS_IN_A_ROW: Final = 20
-"""Number of calls in a row, bad in the same way, that are enough evidence at any later time."""
+"""How many calls in a row, bad in the same way, are enough evidence after calls that were good, or
+bad in another way.
+"""
 LEAST_PRODUCTS: Final = 6
 """Number of different products that the bad calls must be about, at least, to be evidence (more
 than one group has): a few hard products prove nothing.

@@ -212,10 +212,10 @@ class Limiter:
         """
         now_s = self._advance(now_s)
         counted_s = min(reservation.counted_s, now_s) if reservation else now_s
-        own = (
-            reservation.cost if reservation else Cost(0, 0)
-        )  # surely in the figures: they follow it
+        # The headers answer this very call, so their figures include its cost.
+        own = reservation.cost if reservation else Cost(0, 0)
         latest_s = max(counted_s, min(reservation.latest_s, now_s)) if reservation else now_s
+        # What was charged after that the figures cannot include, and what they may not include.
         surely = self._window.charged_since(latest_s + JITTER_S)
         charged = self._window.charged_since(counted_s - JITTER_S)
         perhaps = (charged[0] - own.requests, charged[1] - own.tokens)

@@ -56,8 +56,9 @@ if TYPE_CHECKING:
 SAMPLE: Final = 20_000
 SAMPLED_PART: Final = 20
 USUAL_SHARE: Final = 0.29
-"""The share of the first output allowance for a product that its answers take up: of 680 tokens,
-207 in the recorded answers about the sample catalogue, and 187 in the simulator's.
+"""How much of the output tokens that are allowed for a product at first its answers usually take,
+as a share. Of 680 tokens the recorded answers about the sample catalogue took 207, the simulator's
+187.
 """
 LATENCY_S: Final = 4.0
 """Seconds a call is assumed to take: a usual value for a small model and a few hundred tokens of

@@ -62,7 +62,9 @@ class UnitWatch:
         return self._unit if len(self._shown_by) >= ENOUGH else None
 
     def observe(self, accepted: Accepted, group: Sequence[Subject]) -> None:
-        """Learn from a reply. One without a weight to compare with changes nothing."""
+        """Note which unit of mass the model seems to confuse in this reply, and which products show
+        it. A reply without a weight to compare with changes nothing.
+        """
         bills = {
             code: found[BillOfMaterials.step]
             for code, found in accepted.answers.items()

@@ -106,10 +106,10 @@ class RouteView(Schema):
         description="Weight of this route in the figure, which is the weighted geometric mean of the routes. A route of weight 0 is shown but not counted."
     )
     log_sigma: float = Field(
-        description="The uncertainty from which the weight of this route is computed: standard deviation of the natural logarithm of its figure."
+        description="How uncertain the figure of this route is, as the standard deviation of its natural logarithm. The share that the route has in the combined figure (`weight`) is computed from it."
     )
     range_log_sigma: float = Field(
-        description="The uncertainty that lowKgCo2e and highKgCo2e of this route express: standard deviation of the natural logarithm of its figure."
+        description="The standard deviation of the natural logarithm that the range from lowKgCo2e to highKgCo2e of this route stands for; it can differ from logSigma."
     )
     basis: str = Field(
         description="The data behind the route.",

@@ -330,7 +330,8 @@ class BatchLane:
 
     async def _most_requests(self, *, is_idle: bool) -> int:
         """The most requests of the next batch: as many as a file can have; but while all calls fail
-        in the same way only 1 (a probe), or 0 until it is due.
+        in the same way only 1 (a probe, which is stored as sent), or 0 until it is due or while
+        another batch is under way.
 
         `is_idle`: no batch is under way.
         """

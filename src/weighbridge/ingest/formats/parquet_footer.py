@@ -90,7 +90,7 @@ class _Compact:
         self._left = _MAX_VALUES
 
     def structure(self, depth: int = 0) -> dict[int, Any]:
-        """The structure that begins here."""
+        """The Thrift structure that begins here: number of a field → its value."""
         fields: dict[int, Any] = {}
         number = 0
         while kind_byte := self._byte():

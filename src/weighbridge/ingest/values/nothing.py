@@ -40,7 +40,9 @@ SPREADSHEET_ERRORS: Final = frozenset(
 DUMPED_NULLS: Final = frozenset(
     {"\\n", "(null)", "<na>", "<null>", "[null]", "{null}", "(none)", "(empty)", "(blank)"}
 )
-"""What databases and data frames write for no value, where it is no word of any language."""
+"""What databases and data frames write for no value, in lower case. Only forms that are no word of
+any language: "none" may be a name.
+"""
 
 _WORDS_OF_PROGRAMS: Final = frozenset(
     {"null", "nil", "none", "nan", "nat", "undefined", "[]", "{}", "tbd", "tba", "tbc", "todo", "x", "xx", "xxx", "0000-00-00"}

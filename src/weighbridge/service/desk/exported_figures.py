@@ -55,8 +55,8 @@ _SAID: Final = {
     "bill": "the bill of materials",
     "processes": "the processes",
 }
-"""Column → words for it in a message, for columns whose change is given as a cause of a changed
-figure, without the values.
+"""Column → its name in a message. For columns whose change explains a changed figure, but whose
+values are not shown.
 """
 _KEYS: Final = re.compile(rf"{CORRECTED}[a-z_]+\.")
 """Matches a note on a correction from an earlier version, which named the value by its target and

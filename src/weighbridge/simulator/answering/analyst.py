@@ -207,7 +207,10 @@ class Analyst:
         lines = self._lines(item, name)
 
         def write_array(scene: Scene) -> Json:
-            """The list of entries for all products, or for the lines of one product's bill."""
+            """An entry for each product where entries name their product, for each line of the
+            product's bill where they are about lines, and otherwise one, or as many as the schema
+            demands.
+            """
             if scene.portrait is None and per_product:
                 return [
                     write(Scene(scene.products, scene.seed, product, portray(product, scene.seed)))
