@@ -207,7 +207,7 @@ async def test_a_bad_row_is_named_and_nothing_is_changed(database_url: str, tmp_
                 "P-001,unobtainium,0.1,,x",
                 "row 4, column material: there is no material 'unobtainium'",
             ),
-            ("P-001,aluminum_primry,0.1,,x", "or aluminium_primary or"),
+            ("P-001,aluminum_primry,0.1,,x", "Did you mean aluminium_primary or"),
             ("P-001,pp_resin,-1,,x", "row 4, column mass_kg: a mass of -1 kg is not possible"),
             ("P-001,pp_resin,1e9,,x", "is not possible"),
             ("P-001,pp_resin,nan,,x", "is not possible"),
@@ -497,6 +497,22 @@ def test_numbers_of_a_workbook_are_what_they_are_beside_texts(tmp_path: Path) ->
     book.close()
     bills = read_own_bills(path, load_factors(load_settings())).bills
     assert [lines[0].mass_kg for lines in bills.values()] == [1.234, 0.5]
+
+
+def test_every_bad_cell_is_named_and_a_formula_without_its_result_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "bills.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet("Bill")
+        sheet.write_row(0, 0, ("code", "material", "mass_kg", "component", "process"))
+        sheet.write_row(1, 0, ("P-1", "mdf", 1.0))
+        sheet.write_row(2, 0, ("P-1", "unobtainium", -0.2, "", "teleporting"))
+        for column in range(5):
+            sheet.write_formula(3, column, "=A1", None, "")
+    with pytest.raises(InputError) as caught:
+        read_own_bills(path, load_factors(load_settings()))
+    named = [line.partition(":")[0] for line in str(caught.value).splitlines()]
+    cells = [*(f"Bill!{column}3" for column in "BCE"), *(f"Bill!{column}4" for column in "ABCDE")]
+    assert sorted(named) == sorted(cells)
 
 
 def test_a_name_is_taken_for_its_key_and_said(tmp_path: Path) -> None:

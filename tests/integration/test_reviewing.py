@@ -10,12 +10,13 @@ import polars as pl
 import pytest
 
 from tests.support.application import program
-from tests.support.review_workbooks import change_cells, edited, sheets_of
+from tests.support.review_workbooks import Unstored, change_cells, edited, sheets_of
 from weighbridge.domain.corrections import read_change
 from weighbridge.errors import Conflict, InputError, NotFound
+from weighbridge.ingest.formats.xlsx.rows import column_letters
 from weighbridge.service.desk.correcting import Request, correct, corrections_of
 from weighbridge.service.desk.process_cells import FACT_COLUMNS
-from weighbridge.service.desk.review_workbook import COLUMNS
+from weighbridge.service.desk.review_workbook import COLUMNS, EDITABLE
 from weighbridge.service.desk.reviewing import Filter, Reviewed, import_review, write_for_review
 
 if TYPE_CHECKING:
@@ -167,6 +168,26 @@ async def test_a_broken_cell_is_named_and_nothing_changes(
         path = edited(await _written(running, tmp_path / "review.xlsx"), edit)
         with pytest.raises(InputError, match=complaint):
             await _import(running, path)
+        assert await running.value("SELECT count(*) FROM corrections") == 0
+
+
+async def test_a_formula_without_its_result_erases_no_value(
+    database_url: str, tmp_path: Path
+) -> None:
+    expected = []
+
+    def edit(sheets: Sheets) -> None:
+        for sheet, columns in EDITABLE.items():
+            for column in columns:
+                at = sheets[sheet][0].index(column)
+                sheets[sheet][1][at] = Unstored("=A1")
+                expected.append(f"{sheet}!{column_letters(at)}2: the cell holds a formula")
+
+    async with program(database_url, tmp_path) as running:
+        path = edited(await _written(running, tmp_path / "review.xlsx"), edit)
+        with pytest.raises(InputError) as caught:
+            await _import(running, path)
+        assert [text for text in expected if text not in str(caught.value)] == []
         assert await running.value("SELECT count(*) FROM corrections") == 0
 
 

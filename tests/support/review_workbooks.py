@@ -20,6 +20,12 @@ Cell = tuple[str, int, int]
 """Sheet, row and column, counted from 0."""
 
 
+class Unstored(str):
+    """A formula as a script writes it: without its result."""
+
+    __slots__ = ()
+
+
 def sheets_of(path: Path) -> Sheets:
     """Every cell, with the header as the first row."""
     found: Sheets = {}
@@ -38,7 +44,11 @@ def edited(path: Path, edit: Callable[[Sheets], None]) -> Path:
         for name, rows in sheets.items():
             sheet = book.add_worksheet(name)
             for number, row in enumerate(rows):
-                sheet.write_row(number, 0, row)
+                for column, value in enumerate(row):
+                    if isinstance(value, Unstored):
+                        sheet.write_formula(number, column, value, None, "")
+                    else:
+                        sheet.write(number, column, value)
     return target
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import xlsxwriter
 
 from tests.unit.export.result_rows import FIELDS, completed, failed
 from weighbridge.errors import UnreadableFile
@@ -136,3 +137,16 @@ def test_a_correction_in_keys_is_the_same_in_words(tmp_path: Path, first: str) -
     before, after = replace(A, notes=(keys,)), _half(A, notes=(words,))
     (one,) = _compare(tmp_path, [before], [after], first, "jsonl").moved
     assert one.causes == (UNSTATED,)
+
+
+def test_a_formula_without_its_result_is_no_empty_figure(tmp_path: Path) -> None:
+    path = tmp_path / "results.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet("Products")
+        sheet.write_row(0, 0, ("code", "emissions_kg_co2e", "decided_by"))
+        sheet.write_row(1, 0, ("P-1", 1.5, "bill"))
+        sheet.write_formula(2, 1, "=B2*2", None, "")
+    with pytest.raises(
+        UnreadableFile, match=r"results.xlsx: Products!B3: the cell holds a formula without"
+    ):
+        read_export(path)

@@ -15,8 +15,8 @@ from __future__ import annotations
 import csv
 import math
 import re
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,7 +38,7 @@ from weighbridge.weighing.near_matches import WHOLE_LIST, did_you_mean, find_key
 from weighbridge.weighing.understanding import said_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from weighbridge.carbon.factors import FactorTable
@@ -78,7 +78,7 @@ _NAMES: Final = {
 """Our names of columns → what people call them, as `read_header` writes its keys."""
 _CALLED: Final = {"mass_kg": "mass"}
 _NUMBERS: Final = ("mass_kg", *ENERGY_FIGURES)
-_NO_NUMBERS: Final[Mapping[int, str]] = MappingProxyType({})
+_NONE: Final[Mapping[int, str]] = MappingProxyType({})
 _NEEDED: Final = ("code", "material", "mass_kg")
 _NO_COLUMNS: Final = (
     f"The file has no bill of materials. It needs the columns {', '.join(_NEEDED)} (process, "
@@ -144,6 +144,8 @@ class _Row:
     """The columns whose cell is a number in a workbook, and so can be read in one way only."""
     unit: MassUnit = KILOGRAM
     """The unit of a mass without one, by its column's header."""
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """The columns whose cell has a value that is unknown, and why it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +173,8 @@ def read_own_bills(path: Path, factors: FactorTable) -> OwnBills:
     read = read_alone(read_rows, path)
     reader = _LineReader(factors, {name: _decimal_sign(name, read) for name in _NUMBERS})
     for row in read:
-        try:
-            line = reader.line(row)
-        except InputError as error:
-            problems.append(str(error))
-        else:
+        line = reader.line(row, problems)
+        if line is not None:
             found.setdefault(row.cells["code"].strip(), []).append(line)
     problems += [
         f"{lines[MOST_LINES].cells['code']}: {code}: the bill has {len(lines)} lines; 1 to {MOST_LINES} are allowed."
@@ -213,29 +212,54 @@ class _LineReader:
         self._processes = _names(factors.processes.values())
         self.taken: dict[str, str] = {}
 
-    def line(self, row: _Row) -> OwnLine:
-        """The line of a bill in this row. Raises InputError, which names the cell."""
-        with _naming(row, "code"):
-            if not row.cells["code"].strip():
-                raise InputError("the code is missing.")
-        with _naming(row, "material"):
-            material = self._key_of("material", row.cells["material"], self._materials)
+    def line(self, row: _Row, problems: list[str]) -> OwnLine | None:
+        """The line of a bill in this row; None if a cell cannot be used. Each such cell is added to
+        `problems`, with the reason.
+        """
+        before = len(problems)
+
+        def read(name: str, how: Callable[[str], Any]) -> Any:
+            if why := row.unreadable.get(name):
+                problems.append(f"{row.addresses[name]}: {why}.")
+                return None
+            try:
+                return how(row.cells[name])
+            except InputError as error:
+                problems.append(f"{row.addresses[name]}: {error}")
+                return None
+
+        read("code", _refuse_empty_code)
+        material = read("material", lambda text: self._key_of("material", text, self._materials))
         processes = None
         if "process" in row.cells:
-            with _naming(row, "process"):
-                named = (part.strip() for part in row.cells["process"].split(_SEVERAL))
-                processes = tuple(self._key_of("process", p, self._processes) for p in named if p)
-                _check_fit(material, processes, self._factors)
-        component = " ".join(row.cells.get("component", "").split())[:80]
+            processes = read("process", lambda text: self._process_keys(text, material))
+        component = (read("component", str) or "") if "component" in row.cells else ""
         facts: dict[str, Any] = {}
-        for name in [name for name in FACT_COLUMNS if name in row.cells]:
-            with _naming(row, name):
-                text = row.cells[name]
-                plain = self._rewritten_cell(name, text) if name in _NUMBERS else text
-                facts |= read_facts({name: plain}, processes, self._factors)
-        with _naming(row, "mass_kg"):
-            mass_kg = _mass_kg(row.cells["mass_kg"], self._signs["mass_kg"], row.unit)
+        if len(problems) == before:  # whether a fact is one of the line rests on the rest of it
+            for name in [name for name in FACT_COLUMNS if name in row.cells]:
+                facts |= read(name, partial(self._facts, processes, name)) or {}
+        mass_kg = read("mass_kg", lambda text: _mass_kg(text, self._signs["mass_kg"], row.unit))
+        if material is None or mass_kg is None or len(problems) > before:
+            return None
+        component = " ".join(component.split())[:80]
         return OwnLine(material, mass_kg, component, processes, facts, row.addresses)
+
+    def _process_keys(self, text: str, material: str | None) -> tuple[str, ...]:
+        """The keys of the processes that a cell names.
+
+        Raises InputError for one that is unknown, or does not apply to the material (None: it is
+        not known).
+        """
+        named = (part.strip() for part in text.split(_SEVERAL))
+        keys = tuple(self._key_of("process", part, self._processes) for part in named if part)
+        if material is not None:
+            _check_fit(material, keys, self._factors)
+        return keys
+
+    def _facts(self, processes: tuple[str, ...] | None, name: str, text: str) -> dict[str, Any]:
+        """The fact of the processes that a cell in the column `name` states."""
+        plain = self._rewritten_cell(name, text) if name in _NUMBERS else text
+        return dict(read_facts({name: plain}, processes, self._factors))
 
     def _key_of(self, kind: str, text: str, names: Mapping[str, str]) -> str:
         """The key of a material or process (`kind`) by key or name; raises InputError if
@@ -261,13 +285,9 @@ class _LineReader:
         return _SEVERAL.join(_rewritten_number(name, part, self._signs[name]) for part in parts)
 
 
-@contextmanager
-def _naming(row: _Row, name: str) -> Iterator[None]:
-    """Puts the cell of this column before the message of an InputError."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{row.addresses[name]}: {error}") from error
+def _refuse_empty_code(text: str) -> None:
+    if not text.strip():
+        raise InputError("the code is missing.")
 
 
 def _rewritten_number(name: str, text: str, decimal: DecimalSign | None) -> str:
@@ -402,7 +422,8 @@ def _sheet_rows(path: Path) -> Iterator[_Row]:
                 addresses = {
                     at: f"{sheet.name}!{column_letters(at)}{row.number}" for at, _ in titles
                 }
-                yield from _lines_of(addresses, texts, layout, numbers)
+                unreadable = {at: why for at, cell in row.cells.items() if (why := cell.unreadable)}
+                yield from _lines_of(addresses, texts, layout, numbers, unreadable)
     finally:
         book.package.close()
     if not found:
@@ -419,23 +440,25 @@ def _lines_of(
     addresses: Mapping[int, str],
     texts: Mapping[int, str],
     layout: _Layout,
-    numbers: Mapping[int, str] = _NO_NUMBERS,
+    numbers: Mapping[int, str] = _NONE,
+    unreadable: Mapping[int, str] = _NONE,
 ) -> Iterator[_Row]:
     """The line of a bill in a row of a file, or the lines in its numbered columns; not empty ones.
 
     `addresses` and `texts` are the row's cells by position, `numbers` those that are numbers in a
-    workbook.
+    workbook, and `unreadable` says why the value of a cell is unknown.
     """
     for number, columns in layout.items():
         cells = {name: texts.get(at, "") for name, at in columns.at.items()}
+        damaged = {name: unreadable[at] for name, at in columns.at.items() if at in unreadable}
         written = cells if number is None else {n: c for n, c in cells.items() if n != "code"}
-        if any(text.strip() for text in written.values()):
+        if any(text.strip() for text in written.values()) or written.keys() & damaged.keys():
             stored = {
                 n: numbers[at] for n, at in columns.at.items() if n in _NUMBERS and at in numbers
             }
             plain = {name: unambiguous(number) for name, number in stored.items()}
             where = {name: addresses[at] for name, at in columns.at.items()}
-            yield _Row(where, cells | plain, frozenset(plain), columns.unit)
+            yield _Row(where, cells | plain, frozenset(plain), columns.unit, damaged)
 
 
 def _layout(header: Sequence[tuple[int, str]]) -> _Layout:

@@ -19,7 +19,7 @@ from weighbridge.domain.corrections import BY_REVIEWER, CORRECTED, without_perso
 from weighbridge.domain.results import ContributionKind
 from weighbridge.errors import InputError, UnreadableFile
 from weighbridge.export.cells import own_text
-from weighbridge.ingest.formats.xlsx.rows import rows
+from weighbridge.ingest.formats.xlsx.rows import column_letters, rows
 from weighbridge.ingest.formats.xlsx.workbook import Workbook
 from weighbridge.service.desk.movements import Movement, Movements
 from weighbridge.weighing.directions import FigureState, against_the_change
@@ -27,6 +27,9 @@ from weighbridge.weighing.directions import FigureState, against_the_change
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
+
+    from weighbridge.ingest.formats.xlsx.rows import SheetRow
+    from weighbridge.ingest.formats.xlsx.workbook import Sheet
 
 FIGURE: Final = "emissions_kg_co2e"
 QUANTITY: Final = "quantity"
@@ -253,13 +256,29 @@ def _xlsx(path: Path) -> Iterable[dict[str, Any]]:
             if set(names.values()) >= _OF_PRODUCTS:
                 yield from _table(
                     {
-                        str(name): cell.number or cell.text if (cell := row.cells.get(at)) else None
+                        str(name): _value(sheet, row, at)
                         for at, name in names.items()
+                        if name is not None
                     }
                     for row in lines
                 )
     finally:
         book.package.close()
+
+
+def _value(sheet: Sheet, row: SheetRow, at: int) -> str | None:
+    """The number or text of the cell in the column `at`; None for an empty one.
+
+    Raises:
+        InputError: its value is unknown, such as that of a formula without a stored result.
+    """
+    cell = row.cells.get(at)
+    if cell is None:
+        return None
+    if cell.unreadable:
+        place = f"{sheet.name}!{column_letters(at)}{row.number}"
+        raise InputError(f"{place}: {cell.unreadable}.")
+    return cell.number or cell.text
 
 
 def _parquet(path: Path) -> Iterable[dict[str, Any]]:

@@ -296,9 +296,10 @@ class _ReviewSheet:
             unreadable = []
             for column, at in self.places.items():
                 cell = row.cells.get(at)
-                if cell is not None and cell.remark and column in (*keys, *EDITABLE[self._name]):
+                why = cell.unreadable if cell is not None else None
+                if why and column in (*keys, *EDITABLE[self._name]):
                     where = f"{self._sheet}!{column_letters(at)}{row.number}"
-                    unreadable.append(f"{where}: {cell.remark}.")
+                    unreadable.append(f"{where}: {why}.")
                 cells[column] = ReviewCell(at, (cell.text or "").strip() if cell else "")
             key = tuple(cells[column].text for column in keys)
             problems += unreadable

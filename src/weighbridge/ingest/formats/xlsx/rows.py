@@ -63,6 +63,15 @@ class Cell:
     number: str | None = None
     currency: str | None = None
 
+    @property
+    def unreadable(self) -> str | None:
+        """Why the value of a cell that is not empty is unknown, and what to do; None where it is
+        known.
+        """
+        if self.kind == "formula":
+            return "the cell holds a formula without a stored result; open the file in Excel and save it, or write the value itself"
+        return self.remark
+
 
 @dataclass(slots=True)
 class SheetRow:
