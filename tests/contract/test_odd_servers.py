@@ -189,7 +189,7 @@ FAILURES: Final[list[tuple[str, Answer, type[ProviderError], str]]] = [
     ("the region", answer(451, {"error": {"message": "Unavailable For Legal Reasons"}}), AuthenticationFailed, "Legal Reasons"),
     ("AWS in a 200", answer(200, {"Output": {"__type": "com.amazon.coral#ThrottlingException"}}), ProviderOverloaded, "ThrottlingException"),
     ("a stream of comments", Answer(200, b": PROCESSING\n\n: PROCESSING\n\n", {"content-type": "text/event-stream"}), EmptyReply, "empty completion"),
-    ("no content", Answer(204, b""), ProviderOverloaded, "something other than"),
+    ("no content", Answer(204, b""), ProviderOverloaded, "not the JSON of its API"),
     ("queued", answer(202, {"status": "queued", "id": "q-1"}), ProviderOverloaded, "queued"),
     # Refused, and whose fault it is can only be found alone.
     ("brackets that are no JSON", answer(400, {"object": "error", "message": "[{'loc': ('body', 'stop'), 'msg': 'Extra inputs are not permitted'}]", "code": 400}), RequestRefused, "refused the request: [{'loc'"),

@@ -96,7 +96,7 @@ async def test_a_backup_that_is_damaged_newer_or_none_changes_nothing(
                 await restore_backup(database, bad, overwrite=True)
         with pytest.raises(SchemaTooNew):
             await restore_backup(database, _changed(file, {"schema": 9_999}), overwrite=True)
-        with pytest.raises(UnreadableFile, match="format 9"):
+        with pytest.raises(UnreadableFile, match="format is 9"):
             await restore_backup(database, _changed(file, {"format": 9}), overwrite=True)
         assert await running.value("SELECT count(*) FROM products") == 12
 

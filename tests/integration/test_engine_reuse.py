@@ -51,8 +51,8 @@ async def test_another_code_with_the_same_text_takes_no_call(
         assert await running.value(CALLS) == calls
         old, new = await figures(running)
         assert new["cost_usd"] == 0
-        assert "from an earlier answer" in new["notes"]
-        assert "from an earlier answer" not in old["notes"]
+        assert "from the model's earlier answer" in new["notes"]
+        assert "from the model's earlier answer" not in old["notes"]
         stats = await StatisticsReader(running.app.database, SystemClock()).processing_stats()
         assert (stats.overall.reused, stats.last_24_hours.reused) == (1, 1)
         await running.stop()

@@ -162,9 +162,12 @@ def _requests(draw: st.DrawFn, document: _Document) -> DrawnRequest:
         value = str(draw(values if is_right else values | _TEXT | ANY_JSON))
         value = value.encode("utf-8", "replace").decode()
         if parameter["in"] == "path":
-            # These make another path: the list with a slash too many, its folder, the one above.
-            value = "none" if value in {"", ".", ".."} else value
-            address = address.replace(f"{{{name}}}", quote(value, safe=""))
+            # Without any it is another path: the list, with a slash too many. A client resolves a
+            # value of dots alone unless they are escaped by hand.
+            written = quote(value or "none", safe="")
+            if not written.strip("."):
+                written = written.replace(".", "%2E")
+            address = address.replace(f"{{{name}}}", written)
         elif parameter["in"] == "query" and draw(st.booleans()):
             query[name] = value
     body = b""

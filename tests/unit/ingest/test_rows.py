@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,8 +44,6 @@ def notes_of(*records: object) -> list[RowNote]:
         ("name", "#REF!", "spreadsheet error"),
         ("code", "4.00638E+12", "last digits are lost"),
         ("code", "4,00638E+12", "last digits are lost"),
-        ("code", ".", "web address"),
-        ("code", "..", "web address"),
         ("name", " \u00a0\t", "is empty"),
         ("code", "x" * 201, "201 characters, more than 200"),
         ("name", "ü" * 501, "501 characters"),
@@ -70,13 +66,6 @@ def test_a_bad_required_field_rejects_its_row_with_a_remedy(
     assert words in rejected[0].reason
     assert rejected[0].reason.isprintable()
     assert len(products) == 2
-
-
-@given(code=st.text(alphabet="./%2eEA #?\\:;@&=+~", min_size=1, max_size=6))
-def test_a_code_that_is_accepted_stays_itself_in_a_web_address(code: str) -> None:
-    for product in check({**GOOD, "code": code})[0]:
-        address = httpx2.URL("http://shop.example/api/products/" + quote(product.code, safe=""))
-        assert address.path == "/api/products/" + product.code
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,6 @@ class Check:
 CONTROL: Final = r"[\p{Cc}\x{FFFD}]"
 CONTROL_BUT_LAYOUT: Final = r"[\p{Cc}\x{FFFD}&&[^\t\n]]"
 _SCIENTIFIC: Final = r"^[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{1,3}$"
-_FOLDERS: Final = (".", "..")
-"""Codes that no web address can contain: clients take them for this folder and the one above."""
 _EMPTY_MARKUP: Final = r"(?i)^(?:\s|&nbsp;|&#160;|\x{200b}|\x{feff}|</?(?:p|br|div|span|b|i|u|em|strong|font|ul|ol|li|h[1-6]|section|table|tbody|tr|td)\b[^<>]*>)+$"
 _LONGEST_EMPTY_MARKUP: Final = 300
 
@@ -60,7 +58,6 @@ def checks(limits: FieldLimits) -> list[Check]:
         *all_checks,
         # A spreadsheet has turned a long number into 4.00638E+12: its last digits are lost.
         Check(Field.CODE, pl.col(Field.CODE).str.contains(_SCIENTIFIC), _rounded_reason),
-        Check(Field.CODE, pl.col(Field.CODE).is_in(_FOLDERS), _folder_reason),
     ]
 
 
@@ -104,12 +101,6 @@ def control_reason(text: str) -> str:
 
 def _rounded_reason(text: str) -> str:
     return f"{quote(text)} is a code that a spreadsheet has rounded: its last digits are lost; export the column as text"
-
-
-def _folder_reason(text: str) -> str:
-    return (
-        f"{quote(text)} cannot be a code, because no web address can contain it; write another code"
-    )
 
 
 def null_expression(name: str) -> pl.Expr:
