@@ -246,7 +246,7 @@ class PactWriter(FileWriter):
         for row in rows:
             if row.emissions_kg_co2e is None or row.completed_at is None:
                 # Why it failed is for the owner, not the receiver: it may name servers of either.
-                reason = f"The product is {row.status.value}."
+                reason = f"There is no footprint: the product's status is {row.status.value}."
                 self._left_out.append({"code": row.code, "reason": reason})
                 continue
             footprint = self._as_document(row, self._company, row.completed_at)
