@@ -7,11 +7,12 @@ either in any order, or what its name is called before the first comma ("paint" 
 water-based") or in brackets ("acrylic glass" for "PMMA (acrylic glass)"), unless that is recycled
 and nobody said so. Everything else is refused with the likeliest entries (`near_matches`).
 
-What a word means counts before its letters. First what people usually mean by it (`USUAL`: "denim"
-is woven cotton), then whole words, the end of a compound (plywood is a wood), its inflection, and
-last a misspelling. The last word of a text is what it is about: "solid wood" is wood, no
-solid-state drive. Words that only qualify ("solid", "recycled") find nothing by themselves, and one
-that few entries have counts more than one that many have.
+A misspelled word is taken for the known one that it is nearest to. Then what a word means counts
+before its letters: first what people usually mean by it (`USUAL`: "denim" is woven cotton), then
+whole words, the end of a compound (plywood is a wood), and its inflection. The last word of a text
+is what it is about: "solid wood" is wood, no solid-state drive. Words that only qualify ("solid",
+"recycled") find nothing by themselves, and one that few entries have counts more than one that many
+have.
 """
 
 from __future__ import annotations
@@ -62,8 +63,6 @@ _UNASKED: Final = 0.85
 """Part of its score that a recycled entry keeps where the text does not say recycled."""
 _USUAL_FIRST: Final = 0.2
 """What is added to the score of the entry that a word usually means, and less to the next ones."""
-_SLIPPED: Final = 0.6
-"""The score of a misspelled word; the same word scores 1."""
 _CLOSE: Final = 0.7
 """Entries that score less than this part of the best score are not suggested beside it."""
 _LEAST_SCORE: Final = 0.15
@@ -390,7 +389,7 @@ def _overlap(one: frozenset[str], other: frozenset[str]) -> float:
 @lru_cache(65_536)
 def _closeness(word: str, other: str) -> float:
     """How alike two words are: 1 the same, less where the other is a compound or another form of
-    it, or misspelled, 0 otherwise.
+    it, 0 otherwise. Misspelled words are corrected before (`_spelled`).
     """
     if word == other:
         return 1.0
@@ -402,9 +401,7 @@ def _closeness(word: str, other: str) -> float:
         return _INFLECTED - _PER_LETTER * ending
     if other.endswith(word):
         return _COMPOUND
-    if word[0] != other[0] or _likeness(word, other) < _SLIP:
-        return 0.0
-    return _SLIPPED
+    return 0.0
 
 
 def _likeness(one: str, other: str) -> float:
